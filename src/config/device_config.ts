@@ -1,0 +1,346 @@
+/**
+ * `device-config.json`: what the owner of the device set, with the environment in front of it.
+ *
+ * Precedence: command line, environment, file, default. The file is created at the first start,
+ * readable by the owner only; keys this program does not know are kept when it is rewritten.
+ */
+import { z } from "zod";
+import {
+  AppError,
+  defaultDeviceName,
+  deriveDeviceId,
+  ensurePrivateDir,
+  errorText,
+  EXIT,
+  readTextIfExists,
+  writeFileAtomic,
+} from "../platform/mod.ts";
+import { dirname, join } from "../platform/std/path.ts";
+import { expandHome, type HomePaths, homePaths } from "./paths.ts";
+
+const seconds = (max: number) => z.number().min(0.1).max(max);
+
+/** Shape of the file. Every key is optional; see {@link Settings} for meanings and defaults. */
+export const configFile = z.looseObject({
+  mode: z.enum(["local", "docker"]).optional(),
+  device_type: z.enum(["local", "cloud", "remote"]).optional(),
+  bind_shell: z.enum(["claudecode", "openclaw"]).optional(),
+  device_id: z.string().max(100).refine(
+    (v) => !v.includes(":"),
+    "must not contain a colon",
+  ).optional(),
+  device_name: z.string().max(100).optional(),
+  max_concurrent_tasks: z.number().int().min(1).max(50).optional(),
+  connection: z.looseObject({
+    backend_url: z.string().optional(),
+    auth_token: z.string().optional(),
+  }).optional(),
+  logging: z.looseObject({
+    level: z.string().optional(),
+    max_size_mb: z.number().positive().max(10_000).optional(),
+    backup_count: z.number().int().min(0).max(100).optional(),
+  }).optional(),
+  workspace_root: z.string().optional(),
+  workdir_allowed_roots: z.array(z.string()).optional(),
+  sandbox: z.looseObject({
+    mode: z.enum(["workdir", "required", "off"]).optional(),
+    deny_read: z.array(z.string()).optional(),
+  }).optional(),
+  agent: z.looseObject({
+    claude_binary: z.string().optional(),
+    idle_seconds: seconds(7 * 86_400).optional(),
+    stall_seconds: seconds(86_400).optional(),
+  }).optional(),
+  shutdown_seconds: z.number().min(0).max(3600).optional(),
+  journal_days: z.number().min(0).max(3650).optional(),
+});
+export type ConfigFile = z.infer<typeof configFile>;
+
+/** The effective settings of a device. */
+export interface Settings {
+  readonly paths: HomePaths;
+  /** The user's home directory. */
+  readonly userHome: string;
+  readonly deviceId: string;
+  readonly deviceName: string;
+  readonly deviceType: "local" | "cloud" | "remote";
+  readonly bindShell: "claudecode" | "openclaw";
+  /** Base URL of the server without trailing slashes; empty when none is set. */
+  readonly backendUrl: string;
+  /** Credential without a `Bearer ` prefix; empty when none is set. */
+  readonly authToken: string;
+  /** @default 5 */
+  readonly slots: number;
+  readonly log: {
+    level: "debug" | "info" | "warn" | "error";
+    maxBytes: number;
+    backups: number;
+  };
+  /** Where managed working directories are made. @default "{home}/workspace" */
+  readonly workspaceRoot: string;
+  /** Roots inside which a session may work; always holds {@link workspaceRoot}. */
+  readonly allowedRoots: readonly string[];
+  /** `workdir`: box when the system can; `required`: refuse to run without; `off`. */
+  readonly sandbox: {
+    mode: "workdir" | "required" | "off";
+    denyRead: readonly string[];
+  };
+  readonly agent: {
+    /** Path of the Claude CLI; null: look for it. */
+    claudeBinary: string | null;
+    /** An agent without a turn ends after so long. @default 600_000 */
+    idleMs: number;
+    /** A model silent for so long fails the turn. @default 300_000 */
+    stallMs: number;
+  };
+  /** Grace of running turns at a stop. @default 10_000 */
+  readonly shutdownMs: number;
+  /** @default 30_000 */
+  readonly heartbeatMs: number;
+  /** First and longest delay between connection attempts. @default 500, 30_000 */
+  readonly reconnect: { firstMs: number; maxMs: number };
+  /** Delivered journals are kept so long. @default 7 */
+  readonly journalDays: number;
+}
+
+/** Where settings come from; the environment is a plain map so that tests need none. */
+export interface ConfigSources {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly userHome: string;
+  /** `--config FILE`. */
+  readonly file?: string | undefined;
+  /** `--token`: never written to the file. */
+  readonly token?: string | undefined;
+}
+
+/** The executor's home directory for this environment. */
+export function executorHome(
+  sources: Pick<ConfigSources, "env" | "userHome">,
+): string {
+  const set = sources.env["WEGENT_EXECUTOR_HOME"]?.trim();
+  return set
+    ? expandHome(set, sources.userHome)
+    : join(sources.userHome, ".wegent-executor");
+}
+
+/** Path of the configuration file for these sources. */
+export function configPath(sources: ConfigSources): string {
+  return sources.file
+    ? expandHome(sources.file, sources.userHome)
+    : homePaths(executorHome(sources)).config;
+}
+
+/**
+ * Reads the file at `path`.
+ *
+ * @returns Null when there is none.
+ * @throws {AppError} `config_invalid` (exit 78) when it is not JSON or a known key has a wrong value.
+ */
+export function readConfigFile(path: string): ConfigFile | null {
+  const text = readTextIfExists(path);
+  if (text === null) return null;
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw configError(
+      `Cannot read "${path}": it is not valid JSON (${errorText(error)})`,
+      error,
+    );
+  }
+  const parsed = configFile.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw configError(
+    `Cannot use "${path}": "${issue?.path.join(".")}" ${
+      issue?.message ?? "is wrong"
+    }`,
+  );
+}
+
+/** Writes the configuration file: owner-only, old or new content but never half. */
+export function writeConfigFile(path: string, config: ConfigFile): void {
+  ensurePrivateDir(dirname(path));
+  writeFileAtomic(path, JSON.stringify(config, null, 2) + "\n");
+}
+
+/**
+ * The effective settings, creating or completing the file on the way: a new file gets the device's
+ * id and name and what the environment says of URL and token; `DEVICE_ID` and `DEVICE_NAME` are
+ * always written back; an empty URL or token in the file is filled from the environment.
+ *
+ * @throws {AppError} `config_invalid` or `config_missing` (a `--config` file that does not exist).
+ */
+export async function loadSettings(sources: ConfigSources): Promise<Settings> {
+  const paths = homePaths(executorHome(sources));
+  const path = configPath(sources);
+  const existing = readConfigFile(path);
+  if (!existing && sources.file) {
+    throw configError(`Cannot find the configuration file "${path}"`);
+  }
+  const completed = await completeFile(existing, sources, paths);
+  if (JSON.stringify(completed) !== JSON.stringify(existing)) {
+    writeConfigFile(path, completed);
+  }
+  return effective(completed, sources, paths);
+}
+
+async function completeFile(
+  existing: ConfigFile | null,
+  { env, userHome }: ConfigSources,
+  paths: HomePaths,
+): Promise<ConfigFile> {
+  const file: ConfigFile = { ...(existing ?? { mode: "local" as const }) };
+  const id = env["DEVICE_ID"]?.trim();
+  if (id) file.device_id = id;
+  else if (!file.device_id) {
+    const usual = join(userHome, ".wegent-executor");
+    file.device_id = await deriveDeviceId(
+      paths.home === usual ? "" : paths.home,
+    );
+  }
+  const name = env["DEVICE_NAME"]?.trim();
+  if (name) file.device_name = name;
+  else if (!file.device_name) file.device_name = defaultDeviceName();
+  const url = env["WEGENT_BACKEND_URL"]?.trim();
+  const token = env["WEGENT_AUTH_TOKEN"]?.trim();
+  file.connection = {
+    ...file.connection,
+    backend_url: file.connection?.backend_url || url || "",
+    auth_token: file.connection?.auth_token || token || "",
+  };
+  const parsed = configFile.safeParse(file);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw configError(
+    `Cannot use the environment: "${issue?.path.join(".")}" ${issue?.message}`,
+  );
+}
+
+function effective(
+  file: ConfigFile,
+  sources: ConfigSources,
+  paths: HomePaths,
+): Settings {
+  const { env, userHome } = sources;
+  if (
+    (env["EXECUTOR_MODE"]?.trim().toLowerCase() || file.mode || "local") !==
+      "local"
+  ) {
+    throw configError(
+      'Cannot run in another mode than "local": containers are not part of this program',
+    );
+  }
+  const workspaceRoot = expandHome(
+    env["LOCAL_WORKSPACE_ROOT"]?.trim() || file.workspace_root ||
+      join(paths.home, "workspace"),
+    userHome,
+  );
+  const listed =
+    env["LOCAL_WORKDIR_ALLOWED_ROOTS"]?.split(",").map((s) => s.trim()).filter(
+      Boolean,
+    ) ??
+      file.workdir_allowed_roots ?? [];
+  const firstDelay = positive(env["LOCAL_RECONNECT_DELAY"], 0.5);
+  return {
+    paths,
+    userHome,
+    deviceId: file.device_id ?? "",
+    deviceName: file.device_name ?? "",
+    deviceType: oneOf(env["DEVICE_TYPE"], ["local", "cloud", "remote"]) ??
+      file.device_type ?? "local",
+    bindShell: oneOf(env["BIND_SHELL"], ["claudecode", "openclaw"]) ??
+      file.bind_shell ?? "claudecode",
+    backendUrl: normalizeUrl(
+      env["WEGENT_BACKEND_URL"]?.trim() || file.connection?.backend_url || "",
+    ),
+    authToken: normalizeToken(
+      sources.token || env["WEGENT_AUTH_TOKEN"] ||
+        file.connection?.auth_token || "",
+    ),
+    slots: file.max_concurrent_tasks ?? 5,
+    log: {
+      level: oneOf(env["LOG_LEVEL"] ?? file.logging?.level, [
+        "debug",
+        "info",
+        "warn",
+        "error",
+      ]) ?? "info",
+      maxBytes: (file.logging?.max_size_mb ?? 10) * 1024 * 1024,
+      backups: file.logging?.backup_count ?? 5,
+    },
+    workspaceRoot,
+    allowedRoots: [
+      ...new Set([
+        workspaceRoot,
+        ...listed.map((p) => expandHome(p, userHome)),
+      ]),
+    ],
+    sandbox: {
+      mode:
+        oneOf(env["WEGENT_EXECUTOR_SANDBOX"], ["workdir", "required", "off"]) ??
+          file.sandbox?.mode ?? "workdir",
+      denyRead: (file.sandbox?.deny_read ?? []).map((p) =>
+        expandHome(p, userHome)
+      ),
+    },
+    agent: {
+      claudeBinary: env["CLAUDE_BINARY"]?.trim() || file.agent?.claude_binary ||
+        null,
+      idleMs: positive(
+        env["WEGENT_EXECUTOR_IDLE_SECONDS"],
+        file.agent?.idle_seconds ?? 600,
+      ) * 1000,
+      stallMs: positive(
+        env["WEGENT_EXECUTOR_STALL_SECONDS"],
+        file.agent?.stall_seconds ?? 300,
+      ) * 1000,
+    },
+    shutdownMs: (file.shutdown_seconds ?? 10) * 1000,
+    heartbeatMs: positive(env["LOCAL_HEARTBEAT_INTERVAL"], 30) * 1000,
+    reconnect: {
+      firstMs: Math.min(firstDelay * 1000, 500),
+      maxMs: positive(env["LOCAL_RECONNECT_MAX_DELAY"], 30) * 1000,
+    },
+    journalDays: file.journal_days ?? 7,
+  };
+}
+
+/** URL without trailing slashes; a bare host gets `http://` nowhere: the scheme must be said. */
+function normalizeUrl(url: string): string {
+  if (!url) return "";
+  const parsed = URL.parse(url);
+  if (!parsed || !/^(https?|wss?):$/.test(parsed.protocol)) {
+    throw configError(
+      `Cannot use the backend URL "${url}": it must start with http:// or https://`,
+    );
+  }
+  return url.replace(/\/+$/, "");
+}
+
+/** Trims the credential and removes one `Bearer ` prefix. */
+export function normalizeToken(token: string): string {
+  return token.trim().replace(/^bearer\s+/i, "");
+}
+
+function oneOf<const T extends string>(
+  value: string | undefined,
+  allowed: readonly T[],
+): T | undefined {
+  const lower = value?.trim().toLowerCase();
+  return allowed.find((a) => a === lower);
+}
+
+function positive(value: string | undefined, fallback: number): number {
+  const number = Number(value?.trim() || NaN);
+  return Number.isFinite(number) && number > 0 ? number : fallback;
+}
+
+function configError(message: string, cause?: unknown): AppError {
+  return new AppError("config_invalid", message, {
+    exitCode: EXIT.config,
+    remedy:
+      "Correct the file (`wegent-executor config path` names it) or the environment",
+    ...(cause !== undefined && { cause }),
+  });
+}

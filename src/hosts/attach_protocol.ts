@@ -1,0 +1,159 @@
+/**
+ * The attach protocol between a daemon and a session host: NDJSON over the host's local socket.
+ *
+ * The daemon's first line is {@link attachHello}; the host answers with {@link hostHello} or closes.
+ * After that the daemon sends {@link hostCommand}s and the host sends {@link hostNotice}s. Events do
+ * not travel here: the host appends them to the run's journal and says how far it has come, and the
+ * daemon reads the journal from its own cursor. So live delivery and recovery are the same path.
+ */
+import { z } from "zod";
+import { executeRequest } from "../protocol/mod.ts";
+
+export const ATTACH_PROTOCOL = "wegent-session-host";
+/** Version spoken by this build. */
+export const ATTACH_VERSION = 1;
+/** Oldest version a daemon of this build still serves. */
+export const ATTACH_OLDEST = 1;
+
+/** Longest line either side accepts, in bytes (a request may carry images). */
+export const ATTACH_MAX_LINE = 64 * 1024 * 1024;
+
+/** Daemon → host, first line. */
+export const attachHello = z.looseObject({
+  protocol: z.literal(ATTACH_PROTOCOL),
+  version: z.number().int().min(1),
+  /** Proves that the caller could read the host's owner-only secret file. */
+  secret: z.string().min(16),
+  /** By run: the last sequence number the daemon knows of. The host answers with tails beyond it. */
+  last_seq: z.record(z.string(), z.number().int().nonnegative()).default({}),
+});
+export type AttachHello = z.infer<typeof attachHello>;
+
+/** A run as the daemon hands it to a host. */
+export const runSpec = z.looseObject({
+  id: z.string().min(1).max(100),
+  /** Directory of the run; the host appends to `journal.ndjson` in it. */
+  dir: z.string(),
+  task_id: z.number().int().positive(),
+  subtask_id: z.number().int().positive(),
+  response_id: z.string(),
+  created_at: z.number().int(),
+  /** {@link BuilderState} after the events the daemon has already journaled. */
+  builder: z.looseObject({
+    text_offset: z.number().int().nonnegative(),
+    tool_index: z.number().int().positive(),
+    terminal: z.boolean(),
+  }),
+});
+export type RunSpec = z.infer<typeof runSpec>;
+
+/** Daemon → host. */
+export const hostCommand = z.discriminatedUnion("cmd", [
+  /** Starts a turn; refused with a `turn_refused` notice while another one runs. */
+  z.looseObject({
+    cmd: z.literal("turn"),
+    run: runSpec,
+    request: executeRequest,
+  }),
+  /** Interrupts the run (ends it with `response.incomplete`); unknown runs are ignored. */
+  z.looseObject({ cmd: z.literal("cancel"), run: z.string() }),
+  /** Ends the run at once with `error`, for a daemon that shuts down. */
+  z.looseObject({
+    cmd: z.literal("abort"),
+    run: z.string(),
+    message: z.string(),
+    code: z.string(),
+  }),
+  /** Ends the agent process and, when idle, the host itself. */
+  z.looseObject({ cmd: z.literal("close") }),
+  z.looseObject({ cmd: z.literal("ping"), id: z.number().int() }),
+]);
+export type HostCommand = z.infer<typeof hostCommand>;
+
+/** Host → daemon, first line. */
+export const hostHello = z.looseObject({
+  protocol: z.literal(ATTACH_PROTOCOL),
+  version: z.number().int().min(1),
+  host: z.string(),
+  pid: z.number().int().positive(),
+  /** Pid of the live agent process, if there is one. */
+  agent_pid: z.number().int().positive().nullable(),
+  /** Runs this host is executing (at most one) or has executed and still remembers. */
+  runs: z.array(z.looseObject({
+    id: z.string(),
+    seq: z.number().int().nonnegative(),
+    bytes: z.number().int().nonnegative(),
+    ended: z.boolean(),
+  })),
+});
+export type HostHello = z.infer<typeof hostHello>;
+
+/** Host → daemon. */
+export const hostNotice = z.discriminatedUnion("notice", [
+  /** The journal of `run` now ends here; `ended` once its terminal event is in it. */
+  z.looseObject({
+    notice: z.literal("tail"),
+    run: z.string(),
+    seq: z.number().int().nonnegative(),
+    bytes: z.number().int().nonnegative(),
+    ended: z.boolean(),
+  }),
+  z.looseObject({
+    notice: z.literal("turn_refused"),
+    run: z.string(),
+    code: z.string(),
+    message: z.string(),
+  }),
+  /** The agent process started or ended. */
+  z.looseObject({
+    notice: z.literal("agent"),
+    pid: z.number().int().positive().nullable(),
+  }),
+  z.looseObject({ notice: z.literal("pong"), id: z.number().int() }),
+]);
+export type HostNotice = z.infer<typeof hostNotice>;
+
+/**
+ * What the supervisor writes to a new host's standard input: one JSON line. The host answers with one
+ * line on standard output, {@link hostReady}, once its socket accepts connections.
+ */
+export const hostSpec = z.looseObject({
+  version: z.literal(1),
+  host: z.string(),
+  /** The host's own directory: socket, secret, `host.json`, log. */
+  dir: z.string(),
+  socket: z.string(),
+  secret: z.string(),
+  /** File with the sandbox policy, for starting the agent in the narrower box. */
+  policy: z.string(),
+  runtime: z.literal("claude"),
+  task_id: z.number().int().positive(),
+  workdir: z.string(),
+  /** The session's directory: agent session id, private temp directory. */
+  session_dir: z.string(),
+  /** `CLAUDE_CONFIG_DIR`, or null to use the owner's own (`~/.claude`). */
+  config_dir: z.string().nullable(),
+  /** Absolute path of the agent's CLI. */
+  agent_binary: z.string(),
+  /** Ends the host when no turn has run for so long. */
+  idle_ms: z.number().int().positive(),
+  /** Fails a turn when the model has sent nothing for so long while no tool runs. */
+  stall_ms: z.number().int().positive(),
+  /** How this program re-runs itself, for the launcher: argv prefix. */
+  self: z.array(z.string()).min(1),
+});
+export type HostSpec = z.infer<typeof hostSpec>;
+
+/** First and only line of a host on standard output. */
+export const hostReady = z.union([
+  z.looseObject({ ready: z.literal(true), pid: z.number().int().positive() }),
+  z.looseObject({
+    ready: z.literal(false),
+    error: z.looseObject({
+      code: z.string(),
+      message: z.string(),
+      remedy: z.string().optional(),
+    }),
+  }),
+]);
+export type HostReady = z.infer<typeof hostReady>;

@@ -1,0 +1,63 @@
+/** Files written so that a crash leaves the old or the new content, readable by the owner only. */
+import { dirname } from "./std/path.ts";
+
+/** Writes `text` to `path` through a temporary file and a rename; mode 0600. */
+export function writeFileAtomic(path: string, text: string): void {
+  const temp = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  try {
+    const file = Deno.openSync(temp, {
+      write: true,
+      createNew: true,
+      mode: 0o600,
+    });
+    try {
+      const bytes = new TextEncoder().encode(text);
+      for (let n = 0; n < bytes.length;) n += file.writeSync(bytes.subarray(n));
+      file.syncSync();
+    } finally {
+      file.close();
+    }
+    Deno.renameSync(temp, path);
+  } catch (error) {
+    removeIfExists(temp);
+    throw error;
+  }
+}
+
+/** Creates `path` and its parents, the last one with mode 0700. */
+export function ensurePrivateDir(path: string): void {
+  Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  try {
+    Deno.mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    if (
+      Deno.build.os !== "windows" &&
+      ((Deno.statSync(path).mode ?? 0) & 0o077) !== 0
+    ) {
+      Deno.chmodSync(path, 0o700);
+    }
+  }
+}
+
+/** Removes a file or tree; a missing one is no error. */
+export function removeIfExists(
+  path: string,
+  options: { recursive?: boolean } = {},
+): void {
+  try {
+    Deno.removeSync(path, { recursive: options.recursive ?? false });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Text of a file, or null when there is none. */
+export function readTextIfExists(path: string): string | null {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}

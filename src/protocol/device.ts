@@ -1,0 +1,111 @@
+/**
+ * Registration, heartbeat and task control between a device and its server on `/local-executor`.
+ * Source of names and bounds: the Wegent device protocol (Socket.IO v5, one JSON argument an event).
+ * Unknown fields are tolerated everywhere; wrong types are not.
+ */
+import { z } from "zod";
+
+export const DEVICE_TYPES = ["local", "cloud", "remote"] as const;
+export const BIND_SHELLS = ["claudecode", "openclaw"] as const;
+
+/** Ids of tasks and subtasks: positive, exactly representable. */
+export const wireId: z.ZodNumber = z.number().int().positive().max(
+  Number.MAX_SAFE_INTEGER,
+);
+
+const shortText = (max: number) => z.string().min(1).max(max);
+
+/** Event names from server to device. */
+export const TO_DEVICE = {
+  execute: "task:execute",
+  chatMessage: "chat:message",
+  cancel: "task:cancel",
+  closeSession: "task:close-session",
+} as const;
+
+/** Event names from device to server, beside the response events. */
+export const FROM_DEVICE = {
+  register: "device:register",
+  heartbeat: "device:heartbeat",
+  status: "device:status",
+} as const;
+
+/** `device:register`. */
+export const registerRequest = z.looseObject({
+  device_id: shortText(100).refine(
+    (id) => !id.includes(":"),
+    "must not contain a colon",
+  ),
+  name: shortText(100),
+  device_type: z.enum(DEVICE_TYPES).default("local"),
+  bind_shell: z.enum(BIND_SHELLS).default("claudecode"),
+  executor_version: z.string().max(50).nullish(),
+  client_ip: z.string().max(50).nullish(),
+  runtime_transfer_host: z.string().max(255).nullish(),
+  capabilities: z.array(z.string()).nullish(),
+  /** Ours: what the device can restart or sandbox; a Wegent backend ignores it. */
+  sandbox: z.string().max(200).nullish(),
+  restart: z.boolean().nullish(),
+});
+export type RegisterRequest = z.infer<typeof registerRequest>;
+
+/** Acknowledgement of `device:register`; only `success: true` is a success. */
+export const registerAck = z.looseObject({
+  success: z.boolean().optional(),
+  device_id: z.string().optional(),
+  error: z.string().optional(),
+  /** `["seq"]` when the server stores events by session and sequence number. */
+  features: z.array(z.string()).optional(),
+  /** Highest contiguous sequence number the server holds, by session (run). */
+  last_seq: z.record(z.string(), z.number().int().nonnegative()).optional(),
+});
+export type RegisterAck = z.infer<typeof registerAck>;
+
+/** `device:heartbeat`. */
+export const heartbeatRequest = z.looseObject({
+  device_id: z.string(),
+  /** Task ids that hold a slot. */
+  running_task_ids: z.array(z.number().int()).default([]),
+  /** Task ids that wait for a slot (ours; a Wegent backend ignores it). */
+  queued_task_ids: z.array(z.number().int()).optional(),
+  /** Slots of the device (ours). */
+  slot_max: z.number().int().positive().optional(),
+  executor_version: z.string().max(50).nullish(),
+  capabilities: z.looseObject({}).nullish(),
+  runtime_auth_files: z.looseObject({}).nullish(),
+  runtime_transfer_host: z.string().max(255).nullish(),
+});
+export type HeartbeatRequest = z.infer<typeof heartbeatRequest>;
+
+/** Acknowledgement of every device event that is not a registration. */
+export const eventAck = z.looseObject({
+  success: z.boolean().optional(),
+  error: z.string().optional(),
+  /** Highest contiguous sequence number stored for the event's session (servers with `seq`). */
+  seq: z.number().int().nonnegative().optional(),
+});
+export type EventAck = z.infer<typeof eventAck>;
+
+/** `task:cancel`: without a subtask every turn of the task is meant. */
+export const cancelRequest = z.looseObject({
+  task_id: wireId,
+  subtask_id: wireId.nullish(),
+});
+export type CancelRequest = z.infer<typeof cancelRequest>;
+
+/** `task:close-session`. */
+export const closeSessionRequest = z.looseObject({ task_id: wireId });
+export type CloseSessionRequest = z.infer<typeof closeSessionRequest>;
+
+/** Envelope of every response event; the socket event's name repeats `event_type`. */
+export const responseEnvelope = z.looseObject({
+  event_type: z.string().min(1).max(100),
+  task_id: wireId,
+  subtask_id: wireId,
+  data: z.looseObject({}).default({}),
+  message_id: z.number().int().nullish(),
+  /** Name of the run's event stream and place in it (servers with `seq` only). */
+  session: z.string().min(1).max(100).optional(),
+  seq: wireId.optional(),
+});
+export type ResponseEnvelope = z.infer<typeof responseEnvelope>;

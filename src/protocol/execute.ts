@@ -1,0 +1,71 @@
+/**
+ * `task:execute`: the flat request that asks a device to run one turn of a conversation.
+ * Only the fields this program reads are described; the others pass through untouched.
+ */
+import { z } from "zod";
+import { wireId } from "./device.ts";
+
+/** Null counts as absent: the server always sends every field. */
+const text = z.string().nullish().transform((v) => v ?? "");
+const flag = (fallback: boolean) =>
+  z.boolean().nullish().transform((v) => v ?? fallback);
+const record = z.record(z.string(), z.unknown());
+
+/** A block of a prompt that is not plain text. */
+export const promptBlock = z.looseObject({
+  type: z.string(),
+  text: z.string().nullish(),
+});
+
+/** One bot of the team; the first one runs the turn. */
+export const botConfig = z.looseObject({
+  id: z.number().int().nullish(),
+  name: z.string().nullish(),
+  shell_type: z.string().nullish(),
+  /** `{env: {model, model_id, api_key, base_url, …}}`; empty means the owner's own login. */
+  agent_config: z.looseObject({ env: record.nullish() }).nullish(),
+  system_prompt: z.string().nullish(),
+  mcp_servers: z.union([z.array(record), record]).nullish(),
+  cwd: z.string().nullish(),
+  model: z.string().nullish(),
+  max_turns: z.number().int().positive().nullish(),
+  allowed_tools: z.array(z.string()).nullish(),
+  disallowed_tools: z.array(z.string()).nullish(),
+});
+export type BotConfig = z.infer<typeof botConfig>;
+
+/** The execution request. */
+export const executeRequest = z.looseObject({
+  task_id: wireId,
+  subtask_id: wireId,
+  prompt: z.union([z.string(), z.array(promptBlock)]).nullish().transform((v) =>
+    v ?? ""
+  ),
+  system_prompt: text,
+  task_title: text,
+  new_session: flag(false),
+  bot: z.array(botConfig).nullish().transform((v) => v ?? []),
+  model_config: record.nullish(),
+  user: z.looseObject({ id: z.number().nullish(), name: z.string().nullish() })
+    .nullish(),
+  user_name: text,
+  auth_token: text,
+  skill_identity_token: text,
+  device_id: z.string().nullish(),
+  workspace_source: z.string().nullish(),
+  project_workspace_path: z.string().nullish(),
+  project_id: z.number().int().nullish(),
+  standalone_chat_workspace: flag(false),
+  git_url: z.string().nullish(),
+  branch_name: z.string().nullish(),
+  /** Session-level working directory (absolute or `~/…`) and how it is to be used. */
+  workdir: z.string().max(4096).nullish(),
+  workdir_policy: z.enum(["managed", "existing", "repo_bound"]).nullish(),
+});
+export type ExecuteRequest = z.infer<typeof executeRequest>;
+
+/** The ids alone, for answering a request whose other fields are wrong. */
+export const executeIds = z.looseObject({
+  task_id: wireId,
+  subtask_id: wireId,
+});

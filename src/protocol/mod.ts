@@ -1,0 +1,6 @@
+/** Schemas and names of every message; the device and the hub import the same ones. */
+export * from "./limits.ts";
+export * from "./device.ts";
+export * from "./execute.ts";
+export * from "./parse.ts";
+export * from "./response.ts";

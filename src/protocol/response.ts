@@ -1,0 +1,335 @@
+/**
+ * Response events of one run: names, shapes, and a builder that guarantees their order.
+ *
+ * A run's events are `response.in_progress` once, then text, reasoning and tool events in any
+ * order, then exactly one terminal event (`response.completed`, `response.incomplete` or `error`)
+ * and nothing after it.
+ */
+import { MAX_DELTA_UNITS, MAX_EVENT_UNITS } from "./limits.ts";
+
+/** Events that end a run. */
+export const TERMINAL_EVENTS: ReadonlySet<string> = new Set([
+  "response.completed",
+  "response.incomplete",
+  "error",
+]);
+
+/** One event before it has an envelope: the name on the wire and its data. */
+export interface ResponseEvent {
+  readonly event: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** Codes a server's pages know how to explain. */
+export type ErrorCode =
+  | "context_length_exceeded"
+  | "execution_error"
+  | "forbidden"
+  | "init_error"
+  | "internal_error"
+  | "model_unavailable"
+  | "network_error"
+  | "payload_too_large"
+  | "pre_execute_error"
+  | "provider_error"
+  | "quota_exceeded"
+  | "rate_limit"
+  | "timeout_error";
+
+/** What is known of a run before it starts. */
+export interface RunIdentity {
+  readonly task_id: number;
+  readonly subtask_id: number;
+  /** `resp_` and 24 hex digits, constant for the run. */
+  readonly response_id: string;
+  /** Unix seconds. */
+  readonly created_at: number;
+}
+
+/** Where a builder stands, so that another process can go on with the same run. */
+export interface BuilderState {
+  /** UTF-16 units of text sent so far. */
+  text_offset: number;
+  /** Index the next tool gets. */
+  tool_index: number;
+  terminal: boolean;
+}
+
+/** Facts of a successful end. */
+export interface Completion {
+  text: string;
+  usage?: unknown;
+  stop_reason?: string;
+  /** Members added to `response`, such as `executor_session`. */
+  extra?: Readonly<Record<string, unknown>>;
+}
+
+/** A fresh response id. */
+export function newResponseId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return "resp_" +
+    Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * Builds the response events of one run in the exact shapes of the wire.
+ *
+ * Methods return the events to emit (several where a text is too long for one frame). After the
+ * terminal event every method returns an empty list: a late answer can never follow it.
+ */
+export class ResponseBuilder {
+  #state: BuilderState;
+
+  constructor(readonly run: RunIdentity, state?: BuilderState) {
+    this.#state = state
+      ? { ...state }
+      : { text_offset: 0, tool_index: 1, terminal: false };
+  }
+
+  /** A copy of the builder's place in the run. */
+  get state(): BuilderState {
+    return { ...this.#state };
+  }
+
+  get ended(): boolean {
+    return this.#state.terminal;
+  }
+
+  get #itemId(): string {
+    return `msg_${this.run.subtask_id}`;
+  }
+
+  /** First sign of life, and a progress tick. */
+  inProgress(): ResponseEvent[] {
+    return this.#open("response.in_progress", {
+      response: { ...this.#response("in_progress"), output: [] },
+    });
+  }
+
+  /** Text of the answer; `delta` may be of any length. */
+  text(delta: string): ResponseEvent[] {
+    return splitText(delta, MAX_DELTA_UNITS).flatMap((part) => {
+      const events = this.#open("response.output_text.delta", {
+        item_id: this.#itemId,
+        output_index: 0,
+        content_index: 0,
+        delta: part,
+        offset: this.#state.text_offset,
+      });
+      if (events.length) this.#state.text_offset += part.length;
+      return events;
+    });
+  }
+
+  /** The model's reasoning, or a notice from the device to the reader. */
+  reasoning(delta: string): ResponseEvent[] {
+    return splitText(delta, MAX_DELTA_UNITS).flatMap((part) =>
+      this.#open("response.reasoning_summary_text.delta", {
+        item_id: this.#itemId,
+        output_index: 0,
+        content_index: 0,
+        delta: part,
+      })
+    );
+  }
+
+  /** A tool call begins; its arguments follow. `id` must not be blank. */
+  toolStarted(id: string, name: string): ResponseEvent[] {
+    return this.#open("response.output_item.added", {
+      response_id: this.run.response_id,
+      output_index: this.#state.tool_index,
+      item: { type: "function_call", id, call_id: id, name, arguments: "" },
+      argument_status: "streaming",
+      arguments_summary: {},
+    });
+  }
+
+  /**
+   * A piece of a tool's arguments.
+   *
+   * @param summary The arguments so far, once they parse as a JSON object.
+   */
+  toolArgumentsDelta(
+    id: string,
+    delta: string,
+    summary?: Record<string, unknown>,
+  ): ResponseEvent[] {
+    return splitText(delta, MAX_DELTA_UNITS).flatMap((part, index, parts) =>
+      this.#open("response.function_call_arguments.delta", {
+        response_id: this.run.response_id,
+        item_id: id,
+        output_index: this.#state.tool_index,
+        delta: part,
+        ...(summary && index === parts.length - 1 && {
+          arguments_summary: boundedSummary(summary),
+        }),
+      })
+    );
+  }
+
+  /** A tool's arguments are complete. */
+  toolArguments(id: string, args: Record<string, unknown>): ResponseEvent[] {
+    const json = boundedJson(args);
+    return this.#open("response.function_call_arguments.done", {
+      response_id: this.run.response_id,
+      item_id: id,
+      output_index: this.#state.tool_index,
+      arguments: json,
+      arguments_summary: boundedSummary(args),
+    });
+  }
+
+  /** A tool has ended; `output` beyond the frame limit is cut and says so. */
+  toolEnded(
+    id: string,
+    name: string,
+    args: Record<string, unknown>,
+    output: string,
+    failed: boolean,
+  ): ResponseEvent[] {
+    const json = boundedJson(args);
+    const index = this.#state.tool_index;
+    const events = [
+      ...this.#open("response.function_call_arguments.done", {
+        response_id: this.run.response_id,
+        item_id: id,
+        output_index: index,
+        arguments: json,
+      }),
+      ...this.#open("response.output_item.done", {
+        response_id: this.run.response_id,
+        output_index: index,
+        item: {
+          type: "function_call",
+          id,
+          call_id: id,
+          name,
+          arguments: json,
+          status: failed ? "failed" : "completed",
+          output: cutText(output, MAX_DELTA_UNITS),
+        },
+      }),
+    ];
+    if (events.length) this.#state.tool_index++;
+    return events;
+  }
+
+  /** Terminal: the run succeeded. */
+  completed(completion: Completion): ResponseEvent[] {
+    return this.#close("response.completed", {
+      response: {
+        ...this.#response("completed"),
+        output: [{
+          type: "message",
+          id: this.#itemId,
+          status: "completed",
+          role: "assistant",
+          content: [{
+            type: "output_text",
+            text: cutText(completion.text, MAX_EVENT_UNITS / 2),
+            annotations: [],
+          }],
+        }],
+        usage: completion.usage ?? null,
+        stop_reason: completion.stop_reason ?? "end_turn",
+        ...completion.extra,
+      },
+    });
+  }
+
+  /** Terminal: the run was cancelled or its session closed. */
+  incomplete(reason = "cancelled"): ResponseEvent[] {
+    return this.#close("response.incomplete", {
+      response: {
+        id: this.run.response_id,
+        object: "response",
+        status: "incomplete",
+        incomplete_details: { reason },
+        output: [],
+      },
+    });
+  }
+
+  /** Terminal: the run failed; `message` is shown to the reader as it is. */
+  error(message: string, code: ErrorCode = "execution_error"): ResponseEvent[] {
+    return this.#close("error", { code, message: cutText(message, 4000) });
+  }
+
+  #response(status: string): Record<string, unknown> {
+    return {
+      id: this.run.response_id,
+      object: "response",
+      created_at: this.run.created_at,
+      model: "",
+      status,
+    };
+  }
+
+  #open(event: string, data: Record<string, unknown>): ResponseEvent[] {
+    return this.#state.terminal
+      ? []
+      : [{ event, data: { type: event, ...data } }];
+  }
+
+  #close(event: string, data: Record<string, unknown>): ResponseEvent[] {
+    const events = this.#open(event, data);
+    this.#state.terminal = true;
+    return events;
+  }
+}
+
+/**
+ * Splits `text` into parts whose JSON form stays below `max` units each, never between the halves
+ * of a surrogate pair. An empty text has no parts.
+ */
+export function splitText(text: string, max: number): string[] {
+  if (text.length === 0) return [];
+  const parts: string[] = [];
+  for (let start = 0; start < text.length;) {
+    let end = Math.min(start + max, text.length);
+    while (
+      end - start > 1 && JSON.stringify(text.slice(start, end)).length > max * 2
+    ) {
+      end = start + Math.floor((end - start) / 2);
+    }
+    if (
+      end < text.length && isHighSurrogate(text.charCodeAt(end - 1)) &&
+      end - start > 1
+    ) end--;
+    parts.push(text.slice(start, end));
+    start = end;
+  }
+  return parts;
+}
+
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+/** `text`, or its first part and a note saying how much is missing when its JSON form is too long. */
+export function cutText(text: string, max: number): string {
+  const head = splitText(text, max)[0] ?? "";
+  if (head.length === text.length) return text;
+  return `${head}\n… (${text.length - head.length} more characters left out)`;
+}
+
+/** The arguments as JSON text; cut at the frame limit, where the text is no longer valid JSON. */
+function boundedJson(args: Record<string, unknown>): string {
+  return cutText(JSON.stringify(args), MAX_DELTA_UNITS);
+}
+
+/** The arguments themselves, or each string in them cut when the whole would not fit a frame. */
+function boundedSummary(
+  args: Record<string, unknown>,
+): Record<string, unknown> {
+  if (JSON.stringify(args).length <= MAX_DELTA_UNITS) return args;
+  return Object.fromEntries(
+    Object.entries(args).slice(0, 50).map(([key, value]) => [
+      key.slice(0, 200),
+      cutText(
+        typeof value === "string" ? value : JSON.stringify(value) ?? "null",
+        2000,
+      ),
+    ]),
+  );
+}
