@@ -4,3 +4,5 @@ export * from "./device.ts";
 export * from "./execute.ts";
 export * from "./parse.ts";
 export * from "./response.ts";
+export * from "./chat.ts";
+export * from "./http.ts";
