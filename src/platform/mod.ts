@@ -18,3 +18,5 @@ export {
 } from "./process.ts";
 export { selfCommand, sourceRoots } from "./self.ts";
 export { VERSION } from "./version.ts";
+export { isLoopback, proxyFor } from "./proxy.ts";
+export { trustedCertificates } from "./trust.ts";

@@ -1,0 +1,284 @@
+/**
+ * The connection to the server: Socket.IO over WebSocket on `/local-executor`.
+ *
+ * Registers on every connect, sends heartbeats, and reconnects for ever: the first try within half a
+ * second (the server fails running tasks two seconds after it loses a device), then with full jitter
+ * up to the longest delay. A connection whose heartbeats go unanswered twice is given up.
+ */
+import { io, type Socket } from "socket.io-client";
+import { HttpsProxyAgent } from "https-proxy-agent";
+import { errorText } from "../platform/mod.ts";
+import {
+  FROM_DEVICE,
+  HEARTBEAT_ACK_MS,
+  type HeartbeatRequest,
+  NAMESPACE,
+  REGISTER_ACK_MS,
+  type RegisterAck,
+  registerAck,
+  type RegisterRequest,
+  type ResponseEnvelope,
+} from "../protocol/mod.ts";
+import type { OutboxLink } from "./outbox.ts";
+
+const CONNECT_MS = 30_000;
+/** Unanswered heartbeats after which a connection counts as dead. */
+const MISSED_HEARTBEATS = 2;
+/** Largest frame accepted from the server: requests carry images. */
+const MAX_INCOMING_BYTES = 64 * 1024 * 1024;
+
+/** Refusals that say the credential is wrong. */
+const AUTH_REFUSAL =
+  /(missing authentication token|invalid or expired (api key|token))/i;
+
+export interface LinkOptions {
+  readonly backendUrl: string;
+  readonly authToken: string;
+  readonly register: RegisterRequest;
+  readonly heartbeatMs: number;
+  readonly reconnect: { readonly firstMs: number; readonly maxMs: number };
+  readonly proxyUrl: string | null;
+  readonly caCerts: readonly string[];
+}
+
+/** What a heartbeat says beside the device's id. */
+export interface HeartbeatFacts {
+  running_task_ids: number[];
+  queued_task_ids: number[];
+  slot_max: number;
+  executor_version: string;
+}
+
+/** What the link tells its owner. */
+export interface LinkEvents {
+  /** Called for each event of the server; the returned object answers an acknowledgement request. */
+  onEvent(name: string, payload: unknown): Promise<Record<string, unknown>>;
+  onRegistered(ack: RegisterAck): void;
+  onLost(reason: string): void;
+  onAuthRefused(message: string): void;
+  onFault(message: string): void;
+  /** Facts of the next heartbeat beside the device's id. */
+  heartbeat(): HeartbeatFacts;
+}
+
+/** See the module comment. */
+export class Link implements OutboxLink {
+  #socket: Socket | null = null;
+  #registered = false;
+  #features: ReadonlySet<string> = new Set();
+  #attempt = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #heartbeatTimer: ReturnType<typeof setTimeout> | undefined;
+  #missed = 0;
+  #stopped = false;
+  reconnects = 0;
+  lastError: string | null = null;
+
+  constructor(
+    private readonly options: LinkOptions,
+    private readonly events: LinkEvents,
+  ) {}
+
+  get connected(): boolean {
+    return this.#socket?.connected ?? false;
+  }
+  get registered(): boolean {
+    return this.#registered;
+  }
+  get sequenced(): boolean {
+    return this.#features.has("seq");
+  }
+  get features(): string[] {
+    return [...this.#features];
+  }
+
+  /** Starts connecting; returns at once. */
+  start(): void {
+    this.#open();
+  }
+
+  /** Closes the connection for good. */
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#drop("stopped");
+  }
+
+  send(envelope: ResponseEnvelope): void {
+    this.#socket?.emit(envelope.event_type, envelope);
+  }
+
+  async request(envelope: ResponseEnvelope, ms: number): Promise<unknown> {
+    return await this.#emitWithAck(envelope.event_type, envelope, ms);
+  }
+
+  /** Sends a heartbeat now, beside the regular ones. */
+  beat(): void {
+    if (!this.#registered) return;
+    clearTimeout(this.#heartbeatTimer);
+    this.#heartbeatLoop();
+  }
+
+  async #emitWithAck(
+    event: string,
+    payload: unknown,
+    ms: number,
+  ): Promise<unknown> {
+    const socket = this.#socket;
+    if (!socket?.connected) throw new Error("not connected");
+    return await socket.timeout(ms).emitWithAck(event, payload);
+  }
+
+  #open(): void {
+    const { url, target } = socketUrl(this.options.backendUrl);
+    const secure = target.protocol === "https:";
+    const socket = io(url, {
+      path: "/socket.io",
+      transports: ["websocket"],
+      auth: { token: this.options.authToken },
+      reconnection: false,
+      forceNew: true,
+      timeout: CONNECT_MS,
+      autoConnect: false,
+      ...(this.options.proxyUrl && {
+        agent: new HttpsProxyAgent(this.options.proxyUrl) as unknown as string,
+      }),
+      ...(secure && this.options.caCerts.length &&
+        { ca: this.options.caCerts as string[] }),
+      transportOptions: { websocket: { maxPayload: MAX_INCOMING_BYTES } },
+    });
+    this.#socket = socket;
+    // The handshake may be swallowed without an answer; nobody else limits the namespace's part.
+    const limit = setTimeout(
+      () => this.#lost(socket, "no answer to the connection attempt"),
+      CONNECT_MS,
+    );
+    socket.on("connect", () => {
+      clearTimeout(limit);
+      this.#register(socket);
+    });
+    socket.on("connect_error", (error) => {
+      clearTimeout(limit);
+      const text = errorText(error) || "Unable to connect";
+      if (AUTH_REFUSAL.test(text)) this.events.onAuthRefused(text);
+      this.#lost(socket, text);
+    });
+    socket.on("disconnect", (reason) => {
+      clearTimeout(limit);
+      this.#lost(socket, reason);
+    });
+    socket.onAny((name: string, ...args: unknown[]) =>
+      this.#incoming(name, args)
+    );
+    socket.connect();
+  }
+
+  async #register(socket: Socket): Promise<void> {
+    try {
+      const answer = await socket.timeout(REGISTER_ACK_MS)
+        .emitWithAck(FROM_DEVICE.register, this.options.register);
+      if (socket !== this.#socket) return;
+      const ack = registerAck.parse(answer);
+      if (ack.success !== true) {
+        throw new Error(ack.error ?? "registration refused");
+      }
+      this.#features = new Set(ack.features ?? []);
+      this.#registered = true;
+      this.#attempt = 0;
+      this.#missed = 0;
+      this.lastError = null;
+      this.events.onRegistered(ack);
+      this.#heartbeatLoop();
+    } catch (error) {
+      this.#lost(socket, `Registration failed: ${errorText(error)}`);
+    }
+  }
+
+  #heartbeatLoop(): void {
+    const socket = this.#socket;
+    if (!socket || !this.#registered) return;
+    const payload: HeartbeatRequest = {
+      device_id: this.options.register.device_id,
+      ...this.events.heartbeat(),
+    };
+    socket.timeout(HEARTBEAT_ACK_MS).emit(
+      FROM_DEVICE.heartbeat,
+      payload,
+      (error: Error | null, ack: { error?: string } | undefined) => {
+        if (socket !== this.#socket) return;
+        if (!error && !ack?.error) {
+          this.#missed = 0;
+          return;
+        }
+        if (ack?.error) this.events.onFault(`Heartbeat refused: ${ack.error}`);
+        if (++this.#missed >= MISSED_HEARTBEATS) {
+          this.#lost(socket, "heartbeats unanswered");
+        }
+      },
+    );
+    clearTimeout(this.#heartbeatTimer);
+    this.#heartbeatTimer = setTimeout(
+      () => this.#heartbeatLoop(),
+      this.options.heartbeatMs,
+    );
+  }
+
+  #incoming(name: string, args: unknown[]): void {
+    const reply = args.at(-1);
+    const answer = typeof reply === "function"
+      ? reply as (value: unknown) => void
+      : null;
+    const payload = answer ? (args.length > 1 ? args[0] : undefined) : args[0];
+    this.events.onEvent(name, payload).then(
+      (result) => answer?.(result),
+      (error) => {
+        this.events.onFault(`Event ${name}: ${errorText(error)}`);
+        answer?.({ success: false, error: errorText(error) });
+      },
+    );
+  }
+
+  #lost(socket: Socket, reason: string): void {
+    if (socket !== this.#socket) return;
+    const wasRegistered = this.#registered;
+    this.#drop(reason);
+    this.lastError = reason;
+    if (wasRegistered) {
+      this.reconnects++;
+      this.events.onLost(reason);
+    } else this.events.onFault(`Cannot connect: ${reason}`);
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => this.#open(), this.#delay());
+  }
+
+  #drop(_reason: string): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#registered = false;
+    clearTimeout(this.#heartbeatTimer);
+    if (!socket) return;
+    socket.off();
+    socket.offAny();
+    socket.disconnect();
+    // A refused namespace leaves the transport open; nobody else closes it.
+    socket.io.engine?.close();
+  }
+
+  /** Full jitter; doubling from twice the first delay so that the first try comes soon. */
+  #delay(): number {
+    const { firstMs, maxMs } = this.options.reconnect;
+    const ceiling = this.#attempt === 0
+      ? Math.min(firstMs, 500)
+      : Math.min(maxMs, Math.max(firstMs, 500) * 2 ** this.#attempt);
+    this.#attempt++;
+    return Math.random() * ceiling;
+  }
+}
+
+/** The namespace's URL: only scheme, authority and query of the configured URL count. */
+export function socketUrl(backendUrl: string): { url: string; target: URL } {
+  const target = new URL(backendUrl);
+  if (target.protocol === "wss:") target.protocol = "https:";
+  if (target.protocol === "ws:") target.protocol = "http:";
+  return { url: `${target.origin}${NAMESPACE.device}${target.search}`, target };
+}

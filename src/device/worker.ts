@@ -1,0 +1,279 @@
+/**
+ * Entry of the device worker: everything that handles data from the network, with the rights that
+ * the supervisor derived from the workdir roots and no way to start a process.
+ */
+import { type HostCommand } from "../hosts/mod.ts";
+import { errorText } from "../platform/mod.ts";
+import { dirname } from "../platform/std/path.ts";
+import {
+  cancelRequest,
+  closeSessionRequest,
+  type EventAck,
+  parsePayload,
+  type RegisterAck,
+  TO_DEVICE,
+} from "../protocol/mod.ts";
+import { Dispatcher, type StartedHost } from "./dispatch.ts";
+import { Link } from "./link.ts";
+import type {
+  FromWorker,
+  HostStart,
+  ToWorker,
+  WorkerInit,
+} from "./messages.ts";
+import { RunStore } from "./run_store.ts";
+import { selfcheck } from "./selfcheck.ts";
+
+/** The supervisor kills a start that takes longer itself; this bounds a lost answer. */
+const HOST_START_MS = 10 * 60_000;
+const PURGE_EVERY_MS = 6 * 3_600_000;
+/** A Wegent backend fails the tasks of a device that was away longer. */
+const BACKEND_GRACE_MS = 2000;
+
+const scope = self as unknown as {
+  postMessage(message: FromWorker): void;
+  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+};
+
+/** The worker's parts, built when the supervisor's first message has come. */
+class DeviceWorker {
+  readonly #store: RunStore;
+  readonly #link: Link;
+  readonly #dispatcher: Dispatcher;
+  readonly #waiting = new Map<number, (message: ToWorker) => void>();
+  readonly #partial = new Map<string, string>();
+  readonly #decoders = new Map<string, TextDecoder>();
+  #nextId = 1;
+  #lostAt: number | null;
+  #awayMs: number;
+
+  constructor(private readonly init: WorkerInit) {
+    this.#store = new RunStore(init.runsDir, init.doneDir);
+    this.#awayMs = init.awayMs;
+    this.#lostAt = null;
+    this.#link = new Link({
+      backendUrl: init.backendUrl,
+      authToken: init.authToken,
+      heartbeatMs: init.heartbeatMs,
+      reconnect: init.reconnect,
+      proxyUrl: init.proxyUrl,
+      caCerts: init.caCerts,
+      register: {
+        device_id: init.deviceId,
+        name: init.deviceName,
+        device_type: init.deviceType as "local",
+        bind_shell: init.bindShell as "claudecode",
+        executor_version: init.version,
+        sandbox: init.sandbox,
+        restart: true,
+      },
+    }, {
+      onEvent: (name, payload) => this.#onEvent(name, payload),
+      onRegistered: (ack) => this.#onRegistered(ack),
+      onLost: (reason) => {
+        this.#lostAt = Date.now();
+        log("warn", "Connection lost", { reason });
+      },
+      onAuthRefused: (message) =>
+        scope.postMessage({ t: "auth_refused", message }),
+      onFault: (message) => log("debug", message),
+      heartbeat: () => ({
+        running_task_ids: this.#dispatcher.runningTaskIds,
+        queued_task_ids: this.#dispatcher.queuedTaskIds,
+        slot_max: this.#dispatcher.slotMax,
+        executor_version: init.version,
+      }),
+    });
+    this.#dispatcher = new Dispatcher(this.#store, {
+      link: this.#link,
+      startHost: (request) => this.#startHost(request),
+      sendToHost: (hostId, command) => sendToHost(hostId, command),
+      killHost: (hostId) => scope.postMessage({ t: "host.kill", hostId }),
+      log,
+    }, init.slots);
+    this.#dispatcher.recover(init.hosts);
+    this.#link.start();
+    setInterval(() => this.#purge(), PURGE_EVERY_MS);
+    setTimeout(() => this.#purge(), 60_000);
+  }
+
+  handle(message: Exclude<ToWorker, { t: "init" }>): void {
+    switch (message.t) {
+      case "host.data":
+        return this.#hostData(message.hostId, message.bytes);
+      case "host.closed":
+        this.#partial.delete(message.hostId);
+        this.#decoders.delete(message.hostId);
+        return this.#dispatcher.hostClosed(message.hostId);
+      case "host.started":
+      case "host.failed":
+        this.#waiting.get(message.id)?.(message);
+        this.#waiting.delete(message.id);
+        return;
+      case "status":
+        return this.#status(message.id);
+      case "selfcheck":
+        return void this.#selfcheck(message.id, message.otherPort);
+      case "drain":
+        return void this.#drain(message.id, message.graceMs);
+    }
+  }
+
+  #onRegistered(ack: RegisterAck): void {
+    scope.postMessage({ t: "registered", server: this.init.backendUrl });
+    const sequenced = this.#link.sequenced;
+    const away = this.#lostAt === null
+      ? this.#awayMs
+      : Date.now() - this.#lostAt;
+    this.#awayMs = 0;
+    this.#lostAt = null;
+    if (!sequenced && away > BACKEND_GRACE_MS) {
+      this.#dispatcher.failQueued(
+        "The device was away too long; the task was not started",
+      );
+    }
+    this.#dispatcher.registered(sequenced ? ack.last_seq ?? {} : null);
+  }
+
+  // deno-lint-ignore require-await -- the link expects a promise, so that a throw becomes a rejection
+  async #onEvent(name: string, payload: unknown): Promise<EventAck> {
+    switch (name) {
+      case TO_DEVICE.execute:
+      case TO_DEVICE.chatMessage:
+        this.#dispatcher.execute(payload);
+        return { success: true };
+      case TO_DEVICE.cancel:
+        this.#dispatcher.cancel(parsePayload(cancelRequest, payload, name));
+        return { success: true };
+      case TO_DEVICE.closeSession:
+        this.#dispatcher.closeSession(
+          parsePayload(closeSessionRequest, payload, name).task_id,
+        );
+        return { success: true };
+      default:
+        return {
+          success: false,
+          error: `Unsupported event: ${name.slice(0, 100)}`,
+        };
+    }
+  }
+
+  async #startHost(request: Omit<HostStart, "t" | "id">): Promise<StartedHost> {
+    const id = this.#nextId++;
+    const answer = await new Promise<ToWorker>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(id);
+        reject(new Error("The session host did not start in time"));
+      }, HOST_START_MS);
+      this.#waiting.set(id, (message) => {
+        clearTimeout(timer);
+        resolve(message);
+      });
+      scope.postMessage({ t: "host.start", id, ...request });
+    });
+    if (answer.t === "host.started") {
+      const { host, workdir, notice } = answer;
+      return {
+        hostId: host.hostId,
+        taskId: host.taskId,
+        key: host.key,
+        workdir,
+        notice,
+      };
+    }
+    if (answer.t === "host.failed") {
+      const { message, remedy } = answer.error;
+      throw Object.assign(new Error(message), remedy && { remedy });
+    }
+    throw new Error("Unexpected answer to a host start");
+  }
+
+  #hostData(hostId: string, bytes: Uint8Array): void {
+    let decoder = this.#decoders.get(hostId);
+    if (!decoder) this.#decoders.set(hostId, decoder = new TextDecoder());
+    const text = (this.#partial.get(hostId) ?? "") +
+      decoder.decode(bytes, { stream: true });
+    const lines = text.split("\n");
+    this.#partial.set(hostId, lines.pop() ?? "");
+    for (const line of lines) {
+      if (line === "") continue;
+      try {
+        this.#dispatcher.hostNotice(hostId, JSON.parse(line));
+      } catch (error) {
+        log("warn", "Unreadable line from a host", {
+          hostId,
+          error: errorText(error),
+        });
+      }
+    }
+  }
+
+  #status(id: number): void {
+    scope.postMessage({
+      t: "status",
+      id,
+      status: {
+        connected: this.#link.connected,
+        registered: this.#link.registered,
+        server: this.init.backendUrl,
+        features: this.#link.features,
+        last_error: this.#link.lastError,
+        reconnects: this.#link.reconnects,
+        ...this.#dispatcher.status(),
+      },
+    });
+  }
+
+  async #selfcheck(id: number, otherPort: number): Promise<void> {
+    const { forbidden, runsDir } = this.init;
+    const rows = await selfcheck({
+      ...forbidden,
+      state: dirname(runsDir),
+      otherPort,
+    });
+    scope.postMessage({ t: "selfcheck", id, rows });
+  }
+
+  async #drain(id: number, graceMs: number): Promise<void> {
+    await this.#dispatcher.drain(graceMs);
+    this.#link.stop();
+    scope.postMessage({ t: "drained", id });
+  }
+
+  #purge(): void {
+    try {
+      this.#store.purge(this.init.journalDays);
+    } catch (error) {
+      log("warn", "Cannot remove old journals", { error: errorText(error) });
+    }
+  }
+}
+
+function sendToHost(hostId: string, command: HostCommand): void {
+  scope.postMessage({
+    t: "host.send",
+    hostId,
+    line: JSON.stringify(command) + "\n",
+  });
+}
+
+function log(
+  level: "debug" | "info" | "warn" | "error",
+  message: string,
+  fields: Record<string, unknown> = {},
+): void {
+  scope.postMessage({
+    t: "log",
+    level,
+    message: message.slice(0, 4000),
+    fields,
+  });
+}
+
+let device: DeviceWorker | null = null;
+scope.onmessage = (event) => {
+  const message = event.data;
+  if (message.t === "init") device ??= new DeviceWorker(message.init);
+  else device?.handle(message);
+};
+scope.postMessage({ t: "ready" });
