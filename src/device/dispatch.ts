@@ -82,6 +82,7 @@ export class Dispatcher {
   readonly #slots: Slots<Run>;
   readonly #marks = new CancelMarks();
   #draining = false;
+  #graceUntil = 0;
 
   constructor(
     private readonly store: RunStore,
@@ -271,8 +272,14 @@ export class Dispatcher {
     }
   }
 
+  /** Lets a running {@link drain} wait no longer than `graceMs` from now. */
+  hurry(graceMs: number): void {
+    this.#graceUntil = Math.min(this.#graceUntil, Date.now() + graceMs);
+  }
+
   /** Stops taking work, ends what runs after `graceMs`, and waits until its events are delivered. */
   async drain(graceMs: number): Promise<void> {
+    this.#graceUntil = Date.now() + graceMs;
     this.#draining = true;
     for (const run of this.#slots.queued) {
       this.#slots.release(run.subtaskId);
@@ -281,7 +288,10 @@ export class Dispatcher {
         (b) => b.error("The device was stopped before the task started"),
       );
     }
-    await this.#until(() => this.#slots.running.length === 0, graceMs);
+    await this.#until(
+      () => this.#slots.running.length === 0 || Date.now() >= this.#graceUntil,
+      graceMs,
+    );
     for (const run of this.#slots.running) {
       if (run.hostId) {
         this.seam.sendToHost(run.hostId, {

@@ -22,6 +22,8 @@ export interface WorkerInit {
   readonly journalDays: number;
   readonly runsDir: string;
   readonly doneDir: string;
+  /** Touched every second while tasks wait for a slot. */
+  readonly aliveFile: string;
   /** What the registration says of the sandbox, such as `landlock` or `none`. */
   readonly sandbox: string;
   /** Proxy for the connection to the server, if one applies. */

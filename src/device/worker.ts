@@ -27,6 +27,7 @@ import { selfcheck } from "./selfcheck.ts";
 /** The supervisor kills a start that takes longer itself; this bounds a lost answer. */
 const HOST_START_MS = 10 * 60_000;
 const PURGE_EVERY_MS = 6 * 3_600_000;
+const ALIVE_EVERY_MS = 1000;
 /** A Wegent backend fails the tasks of a device that was away longer. */
 const BACKEND_GRACE_MS = 2000;
 
@@ -46,6 +47,7 @@ class DeviceWorker {
   #nextId = 1;
   #lostAt: number | null;
   #awayMs: number;
+  #drained: Promise<void> | null = null;
 
   constructor(private readonly init: WorkerInit) {
     this.#store = new RunStore(init.runsDir, init.doneDir);
@@ -94,6 +96,7 @@ class DeviceWorker {
     this.#dispatcher.recover(init.hosts);
     this.#link.start();
     setInterval(() => this.#purge(), PURGE_EVERY_MS);
+    setInterval(() => this.#markAlive(), ALIVE_EVERY_MS);
     setTimeout(() => this.#purge(), 60_000);
   }
 
@@ -235,9 +238,17 @@ class DeviceWorker {
   }
 
   async #drain(id: number, graceMs: number): Promise<void> {
-    await this.#dispatcher.drain(graceMs);
+    this.#drained ??= this.#dispatcher.drain(graceMs);
+    this.#dispatcher.hurry(graceMs);
+    await this.#drained;
     this.#link.stop();
     scope.postMessage({ t: "drained", id });
+  }
+
+  /** While tasks wait, leaves a trace of being alive: the next start asks how long nobody was. */
+  #markAlive(): void {
+    if (this.#dispatcher.queuedTaskIds.length === 0) return;
+    Deno.writeTextFileSync(this.init.aliveFile, "", { mode: 0o600 });
   }
 
   #purge(): void {

@@ -1,0 +1,135 @@
+/** A hub and a device in one process, for `up` and `try`. */
+import type { Settings } from "../config/mod.ts";
+import {
+  AppError,
+  EXIT,
+  type Logger,
+  readTextIfExists,
+  writeFileAtomic,
+} from "../platform/mod.ts";
+import { join } from "../platform/std/path.ts";
+import { type Hub, startHub } from "../hub/mod.ts";
+import { agentFinder, replaceProcess, runDaemon } from "./daemon.ts";
+import { findLogin } from "./login.ts";
+import { note, print } from "./output.ts";
+
+export interface UpOptions {
+  readonly settings: Settings;
+  readonly log: Logger;
+  /** Port of the hub; 0 for any free one. */
+  readonly port: number;
+  /** Opens the page when this machine has a browser. */
+  readonly openBrowser: boolean;
+}
+
+/** What the hub says in the terminal and on the page when no real model answers. */
+const DEMO = "demo model: scripted answers, no AI";
+
+/** Runs both until a signal or `stop` ends them. */
+export async function runHubAndDevice(
+  { settings, log, port, openBrowser }: UpOptions,
+): Promise<number> {
+  const login = await findLogin(settings.userHome, Deno.env.toObject());
+  const hub = await startHub({
+    port,
+    dataDir: settings.paths.hub,
+    defaultProvider: login ? "own" : "demo",
+  });
+  let end: string;
+  try {
+    // Said before the device registers: an installation may take minutes.
+    await agentFinder(settings, log)();
+    const link = hub.firstRun?.loginUrl ?? await hub.issueLoginLink();
+    end = await runDaemon(
+      {
+        ...settings,
+        backendUrl: hub.url,
+        authToken: await deviceKey(hub, settings),
+      },
+      log,
+      { onRegistered: once(() => announce(hub, link, login, openBrowser)) },
+    );
+  } finally {
+    await hub.stop();
+  }
+  if (end === "restart") replaceProcess();
+  return EXIT.ok;
+}
+
+function announce(
+  hub: Hub,
+  link: string,
+  login: string | null,
+  openBrowser: boolean,
+): void {
+  print();
+  print(`  Open  ${link}`);
+  print();
+  if (hub.firstRun) {
+    note(
+      `  Later: sign in at ${hub.url} as "admin" with password ${hub.firstRun.password}`,
+    );
+  }
+  note(login ? `  Claude Code uses your ${login}` : `  ${DEMO}`);
+  note("  Ctrl+C ends everything");
+  if (openBrowser) void openPage(link);
+}
+
+/** The device's own key for this hub, made once. */
+async function deviceKey(hub: Hub, settings: Settings): Promise<string> {
+  const path = join(settings.paths.run, "hub-device.key");
+  const stored = readTextIfExists(path)?.trim();
+  if (stored && await hub.isKeyValid(stored)) return stored;
+  const key = await hub.createApiKey(
+    `device ${settings.deviceName}`.slice(0, 100),
+  );
+  writeFileAtomic(path, key + "\n");
+  return key;
+}
+
+async function openPage(url: string): Promise<void> {
+  const opener =
+    { darwin: "open", windows: "explorer" }[Deno.build.os as string] ??
+      "xdg-open";
+  if (
+    Deno.build.os === "linux" && !Deno.env.get("DISPLAY") &&
+    !Deno.env.get("WAYLAND_DISPLAY")
+  ) return;
+  try {
+    await new Deno.Command(opener, {
+      args: [url],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).output();
+  } catch (error) {
+    // The link is printed as well.
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function once(fn: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    fn();
+  };
+}
+
+/** Reads a port number. @throws {AppError} `usage` (exit 2). */
+export function parsePort(
+  text: string | true | undefined,
+  fallback: number,
+): number {
+  if (text === undefined) return fallback;
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new AppError(
+    "usage",
+    `Cannot use port "${text}": it must be a number from 0 to 65535`,
+    {
+      exitCode: EXIT.usage,
+    },
+  );
+}

@@ -1,0 +1,132 @@
+/** Running the daemon in this process: signals, the agent's CLI, restart by replacing the process. */
+import type { Settings } from "../config/mod.ts";
+import {
+  AppError,
+  execve,
+  EXIT,
+  type Logger,
+  selfCommand,
+} from "../platform/mod.ts";
+import { ensureClaude } from "../runtimes/mod.ts";
+import { type DaemonEnd, Supervisor } from "../supervisor/mod.ts";
+import { note, progressBar } from "./output.ts";
+
+/** What a foreground daemon tells its command. */
+export interface DaemonHooks {
+  onRegistered?(server: string): void;
+}
+
+/**
+ * Runs the device until it is stopped.
+ *
+ * @returns How it ended; after `restart` the caller replaces the process.
+ */
+export async function runDaemon(
+  settings: Settings,
+  log: Logger,
+  hooks: DaemonHooks = {},
+): Promise<DaemonEnd> {
+  let refused = false;
+  const supervisor = new Supervisor({
+    settings,
+    log,
+    agentBinary: agentFinder(settings, log),
+    onRegistered: (server) => hooks.onRegistered?.(server),
+    onAuthRefused: (message) => {
+      if (!refused) note(`The server refuses the credential: ${message}`);
+      refused = true;
+    },
+  });
+  const removeSignals = onSignals(supervisor, log);
+  try {
+    return await supervisor.run();
+  } finally {
+    removeSignals();
+  }
+}
+
+/** Finds the agent's CLI once and again only when it has gone; installs it when there is none. */
+export function agentFinder(
+  settings: Settings,
+  log: Logger,
+): () => Promise<string> {
+  let found: Promise<string> | null = null;
+  return async () => {
+    found ??= findAgent(settings, log);
+    try {
+      const path = await found;
+      await Deno.stat(path);
+      return path;
+    } catch (error) {
+      found = null;
+      if (error instanceof Deno.errors.NotFound) {
+        return await findAgent(settings, log);
+      }
+      throw error;
+    }
+  };
+}
+
+async function findAgent(settings: Settings, log: Logger): Promise<string> {
+  const claude = await ensureClaude({
+    configured: settings.agent.claudeBinary,
+    installDir: settings.paths.agents,
+    userHome: settings.userHome,
+    env: Deno.env.toObject(),
+    onProgress: progressBar("Installing the Claude Code CLI"),
+  });
+  log.info("Claude Code CLI", {
+    path: claude.path,
+    version: claude.version,
+    source: claude.source,
+  });
+  return claude.path;
+}
+
+function onSignals(supervisor: Supervisor, log: Logger): () => void {
+  const stop = () => void supervisor.stop();
+  const restart = () => supervisor.restart();
+  const signals: [Deno.Signal, () => void][] = Deno.build.os === "windows"
+    ? [["SIGINT", stop], ["SIGBREAK", stop]]
+    : [["SIGINT", stop], ["SIGTERM", stop], ["SIGHUP", restart]];
+  for (const [signal, handler] of signals) {
+    Deno.addSignalListener(signal, handler);
+  }
+  log.debug("Signal handlers installed");
+  return () => {
+    for (const [signal, handler] of signals) {
+      Deno.removeSignalListener(signal, handler);
+    }
+  };
+}
+
+/** Replaces this process by a fresh one with the same arguments; a service manager sees no exit. */
+export function replaceProcess(): never {
+  const [command, ...args] = selfCommand();
+  if (!command) {
+    throw new AppError("restart_failed", "Cannot find the program's own path");
+  }
+  execve(command, [command, ...args, ...Deno.args]);
+}
+
+/** @throws {AppError} `no_server` (exit 78) naming the three ways to give one. */
+export function requireServer(settings: Settings): void {
+  const missing = !settings.backendUrl
+    ? "server"
+    : !settings.authToken
+    ? "credential"
+    : null;
+  if (!missing) return;
+  throw new AppError(
+    "no_server",
+    `Cannot connect: no ${missing} is configured`,
+    {
+      exitCode: EXIT.config,
+      remedy: [
+        "set WEGENT_BACKEND_URL and WEGENT_AUTH_TOKEN in the environment,",
+        'or "connection" in the file that `wegent-executor config path` names,',
+        "or run `wegent-executor up` for a server of your own on this machine",
+      ].join("\n       "),
+    },
+  );
+}

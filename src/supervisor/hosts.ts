@@ -1,0 +1,452 @@
+/**
+ * Session hosts as the supervisor sees them: starting one through the launcher, finding those that
+ * outlived the previous daemon, and carrying bytes between their sockets and the worker unread.
+ */
+import { z } from "zod";
+import type { AdoptedHost } from "../device/mod.ts";
+import {
+  ATTACH_MAX_LINE,
+  ATTACH_OLDEST,
+  ATTACH_PROTOCOL,
+  ATTACH_VERSION,
+  hostHello,
+  hostReady,
+  type HostSpec,
+} from "../hosts/mod.ts";
+import {
+  AppError,
+  ensurePrivateDir,
+  errorText,
+  type Logger,
+  processStartTime,
+  readTextIfExists,
+  removeIfExists,
+  sameProcessAlive,
+  signalProcess,
+  writeFileAtomic,
+} from "../platform/mod.ts";
+import { join } from "../platform/std/path.ts";
+import { newSecret, readLine, socketPath, writeAll } from "./sockets.ts";
+
+/** A host must answer within this time after its process was started. */
+const START_MS = 20_000;
+const ATTACH_MS = 5000;
+
+/** What the supervisor remembers of a host on disk, beside what the host writes itself. */
+const hostRecord = z.looseObject({
+  version: z.literal(1),
+  host: z.string(),
+  pid: z.number().int().positive(),
+  start_time: z.string(),
+  task_id: z.number().int().positive(),
+  key: z.string(),
+  workdir: z.string(),
+  socket: z.string(),
+});
+type HostRecord = z.infer<typeof hostRecord>;
+
+/** A live, attached host. */
+interface LiveHost {
+  readonly record: HostRecord;
+  readonly conn: Deno.UnixConn;
+  readonly hello: AdoptedHost;
+  /** Writes to the socket, one after the other. */
+  writing: Promise<void>;
+  /** We let go of it ourselves: its connection's end says nothing about the host. */
+  released: boolean;
+}
+
+/** Where bytes and ends of hosts go. */
+export interface HostEvents {
+  onData(hostId: string, bytes: Uint8Array): void;
+  onClosed(hostId: string): void;
+}
+
+/** Everything about a new host that the caller decides. */
+export interface HostPlan {
+  readonly hostId: string;
+  readonly taskId: number;
+  readonly key: string;
+  readonly workdir: string;
+  /** Argv of the host, launcher included. */
+  readonly command: readonly string[];
+  /** The spec without what this module fills in. */
+  readonly spec: Pick<
+    HostSpec,
+    | "policy"
+    | "runtime"
+    | "session_dir"
+    | "config_dir"
+    | "agent_binary"
+    | "idle_ms"
+    | "stall_ms"
+    | "self"
+  >;
+}
+
+/** See the module comment. */
+export class HostManager {
+  readonly #live = new Map<string, LiveHost>();
+
+  constructor(
+    private readonly hostsDir: string,
+    private readonly events: HostEvents,
+    private readonly log: Logger,
+  ) {
+    ensurePrivateDir(hostsDir);
+  }
+
+  /** The directory of host `id`. */
+  dir(id: string): string {
+    return join(this.hostsDir, id);
+  }
+
+  /** Live host of a session in a directory, if there is one. */
+  find(
+    taskId: number,
+    key: string,
+  ): { hello: AdoptedHost; workdir: string } | null {
+    for (const host of this.#live.values()) {
+      if (host.record.task_id === taskId && host.record.key === key) {
+        return { hello: host.hello, workdir: host.record.workdir };
+      }
+    }
+    return null;
+  }
+
+  list(): { host: string; pid: number; task_id: number; workdir: string }[] {
+    return [...this.#live.values()].map(({ record }) => ({
+      host: record.host,
+      pid: record.pid,
+      task_id: record.task_id,
+      workdir: record.workdir,
+    }));
+  }
+
+  /** Attaches to every host that is still alive and clears away what dead ones left. */
+  async adopt(): Promise<AdoptedHost[]> {
+    const names = [...Deno.readDirSync(this.hostsDir)].filter((e) =>
+      e.isDirectory
+    ).map((e) => e.name);
+    const adopted = await Promise.all(
+      names.map((name) => this.#adoptOne(name)),
+    );
+    return adopted.filter((host) => host !== null);
+  }
+
+  async #adoptOne(name: string): Promise<AdoptedHost | null> {
+    const text = readTextIfExists(join(this.dir(name), "record.json"));
+    const parsed = hostRecord.safeParse(text ? parseJson(text) : null);
+    const secret = readTextIfExists(join(this.dir(name), "secret"));
+    const alive = parsed.success && secret &&
+      await sameProcessAlive(parsed.data.pid, parsed.data.start_time);
+    if (!alive) {
+      removeIfExists(this.dir(name), { recursive: true });
+      return null;
+    }
+    try {
+      return (await this.#attach(parsed.data, secret)).hello;
+    } catch (error) {
+      this.log.warn(
+        "A session host is alive but cannot be attached; it finishes by itself",
+        {
+          host: name,
+          error,
+        },
+      );
+      return null;
+    }
+  }
+
+  /**
+   * Starts a host and attaches to it.
+   *
+   * @throws {AppError} `host_start_failed`, or the host's or launcher's own error.
+   */
+  async start(plan: HostPlan): Promise<AdoptedHost> {
+    const dir = this.dir(plan.hostId);
+    const secret = newSecret();
+    const socket = await socketPath(dir, "host.sock");
+    writeFileAtomic(join(dir, "secret"), secret);
+    const spec: HostSpec = {
+      version: 1,
+      host: plan.hostId,
+      dir,
+      socket,
+      secret,
+      task_id: plan.taskId,
+      workdir: plan.workdir,
+      ...plan.spec,
+    };
+    const pid = await this.#spawn(plan, spec);
+    const startTime = await processStartTime(pid);
+    if (!startTime) {
+      throw new AppError("host_start_failed", "The session host ended at once");
+    }
+    const record: HostRecord = {
+      version: 1,
+      host: plan.hostId,
+      pid,
+      start_time: startTime,
+      task_id: plan.taskId,
+      key: plan.key,
+      workdir: plan.workdir,
+      socket,
+    };
+    writeFileAtomic(join(dir, "record.json"), JSON.stringify(record));
+    return (await this.#attach(record, secret)).hello;
+  }
+
+  async #spawn(plan: HostPlan, spec: HostSpec): Promise<number> {
+    const [command, ...args] = plan.command;
+    const child = new Deno.Command(command!, {
+      args,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+      // Its own session: it outlives this process and its terminal.
+      detached: true,
+      clearEnv: true,
+      env: hostEnvironment(),
+    }).spawn();
+    child.unref();
+    try {
+      const writer = child.stdin.getWriter();
+      await writer.write(new TextEncoder().encode(JSON.stringify(spec) + "\n"));
+      await writer.close();
+      const line = await firstLine(child.stdout, START_MS);
+      const ready = hostReady.safeParse(line ? parseJson(line) : null);
+      if (ready.success && ready.data.ready) return ready.data.pid;
+      if (ready.success && !ready.data.ready) {
+        const { code, message, remedy } = ready.data.error;
+        throw new AppError(code, message, remedy ? { remedy } : {});
+      }
+      throw launchError(await firstLine(child.stderr, 1000));
+    } catch (error) {
+      signalProcess(child.pid, "SIGKILL");
+      throw error instanceof AppError ? error : new AppError(
+        "host_start_failed",
+        `Cannot start the session host: ${errorText(error)}`,
+        { cause: error },
+      );
+    } finally {
+      await Promise.allSettled([child.stdout.cancel(), child.stderr.cancel()]);
+    }
+  }
+
+  async #attach(record: HostRecord, secret: string): Promise<LiveHost> {
+    const conn = await Deno.connect({ transport: "unix", path: record.socket });
+    try {
+      const hello = {
+        protocol: ATTACH_PROTOCOL,
+        version: ATTACH_VERSION,
+        secret,
+        last_seq: {},
+      };
+      await writeAll(
+        conn,
+        new TextEncoder().encode(JSON.stringify(hello) + "\n"),
+      );
+      const answer = await readLine(conn, ATTACH_MAX_LINE, ATTACH_MS);
+      if (!answer) throw new Error("The host closed the connection");
+      const { version, runs, agent_pid } = hostHello.parse(
+        JSON.parse(answer.line),
+      );
+      if (version < ATTACH_OLDEST) {
+        throw new Error(`The host speaks version ${version}`);
+      }
+      const host: LiveHost = {
+        record,
+        conn,
+        hello: {
+          hostId: record.host,
+          taskId: record.task_id,
+          key: record.key,
+          runs,
+          agentPid: agent_pid,
+        },
+        writing: Promise.resolve(),
+        released: false,
+      };
+      this.#live.set(record.host, host);
+      this.#pump(host, answer.rest);
+      return host;
+    } catch (error) {
+      conn.close();
+      throw error;
+    }
+  }
+
+  /** Carries the host's bytes to the worker until the connection ends. */
+  async #pump(host: LiveHost, rest: Uint8Array): Promise<void> {
+    const id = host.record.host;
+    try {
+      if (rest.length) this.events.onData(id, rest);
+      const buffer = new Uint8Array(64 * 1024);
+      for (;;) {
+        const n = await host.conn.read(buffer);
+        if (n === null) break;
+        this.events.onData(id, buffer.slice(0, n));
+      }
+    } catch (error) {
+      if (!this.#closing) {
+        this.log.debug("A host's connection broke", { host: id, error });
+      }
+    }
+    if (host.released) return;
+    this.#live.delete(id);
+    await this.#settle(host);
+    this.events.onClosed(id);
+  }
+
+  /** A host whose connection ended has ended itself, or is of no use any more. */
+  async #settle({ record }: LiveHost): Promise<void> {
+    for (let i = 0; i < 20; i++) {
+      if (!await sameProcessAlive(record.pid, record.start_time)) break;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    if (await sameProcessAlive(record.pid, record.start_time)) {
+      await this.#killProcess(record);
+    }
+    removeIfExists(this.dir(record.host), { recursive: true });
+  }
+
+  /** Writes a line to a host; a host that is gone shows by its closed connection. */
+  send(hostId: string, line: string): void {
+    const host = this.#live.get(hostId);
+    if (!host) return;
+    const bytes = new TextEncoder().encode(line);
+    host.writing = host.writing.then(() => writeAll(host.conn, bytes)).catch(
+      (error) => {
+        this.log.debug("Cannot write to a host", { host: hostId, error });
+      },
+    );
+  }
+
+  /** Ends a host and everything that carries its mark. */
+  async kill(hostId: string): Promise<void> {
+    const host = this.#live.get(hostId);
+    if (host) await this.#killProcess(host.record);
+  }
+
+  async #killProcess(record: HostRecord): Promise<void> {
+    if (await sameProcessAlive(record.pid, record.start_time)) {
+      signalProcess(record.pid, "SIGTERM");
+      for (
+        let i = 0;
+        i < 60 && await sameProcessAlive(record.pid, record.start_time);
+        i++
+      ) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      if (await sameProcessAlive(record.pid, record.start_time)) {
+        signalProcess(record.pid, "SIGKILL");
+      }
+    }
+    sweepMarked(record.host);
+  }
+
+  /** Ends all hosts: first asked to close by the worker, then by signal. */
+  async endAll(ms: number): Promise<void> {
+    const deadline = Date.now() + ms;
+    while (this.#live.size > 0 && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await Promise.all(
+      [...this.#live.values()].map(({ record }) => this.#killProcess(record)),
+    );
+  }
+
+  /** Lets go of the hosts without ending them. */
+  release(): void {
+    for (const host of this.#live.values()) {
+      host.released = true;
+      try {
+        host.conn.close();
+      } catch (error) {
+        if (!(error instanceof Deno.errors.BadResource)) throw error;
+      }
+    }
+    this.#live.clear();
+  }
+}
+
+/** Kills every process whose environment carries the mark of host `hostId` (Linux). */
+export function sweepMarked(hostId: string): number {
+  if (Deno.build.os !== "linux") return 0;
+  const mark = `WEGENT_AGENT_MARK=${hostId}`;
+  let killed = 0;
+  for (const entry of Deno.readDirSync("/proc")) {
+    const pid = Number(entry.name);
+    if (!Number.isInteger(pid) || pid === Deno.pid) continue;
+    let environ: string;
+    try {
+      environ = Deno.readTextFileSync(`/proc/${pid}/environ`);
+    } catch (error) {
+      // Gone by now, or somebody else's process.
+      if (error instanceof Error) continue;
+      throw error;
+    }
+    if (environ.split("\0").includes(mark) && signalProcess(pid, "SIGKILL")) {
+      killed++;
+    }
+  }
+  return killed;
+}
+
+/** Our own environment without what no host and no agent may know. */
+function hostEnvironment(): Record<string, string> {
+  const secret =
+    /^(WEGENT_AUTH_TOKEN|REGISTRY_TOKEN|CODE_SERVER_PASSWORD|GIT_TOKEN_AES_(KEY|IV))$/;
+  return Object.fromEntries(
+    Object.entries(Deno.env.toObject()).filter(([name]) => !secret.test(name)),
+  );
+}
+
+function launchError(line: string | null): AppError {
+  const parsed = z.looseObject({
+    launch_error: z.looseObject({
+      code: z.string(),
+      message: z.string(),
+      remedy: z.string().optional(),
+    }),
+  }).safeParse(line ? parseJson(line) : null);
+  if (!parsed.success) {
+    return new AppError(
+      "host_start_failed",
+      `The session host did not start: ${line ?? "no output"}`,
+    );
+  }
+  const { code, message, remedy } = parsed.data.launch_error;
+  return new AppError(code, message, remedy ? { remedy } : {});
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+async function firstLine(
+  stream: ReadableStream<Uint8Array>,
+  ms: number,
+): Promise<string | null> {
+  const reader = stream.getReader();
+  const timer = setTimeout(() => reader.cancel(), ms);
+  let text = "";
+  const decoder = new TextDecoder();
+  try {
+    while (!text.includes("\n") && text.length < 64 * 1024) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      text += decoder.decode(value, { stream: true });
+    }
+  } finally {
+    clearTimeout(timer);
+    reader.releaseLock();
+  }
+  return text.split("\n")[0] || null;
+}

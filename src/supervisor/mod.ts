@@ -1,0 +1,4 @@
+/** The daemon's main thread and its control socket. */
+export { askDaemon } from "./control.ts";
+export { Supervisor } from "./supervisor.ts";
+export type { DaemonEnd, SupervisorOptions } from "./supervisor.ts";
