@@ -9,6 +9,10 @@ if (
 ) {
   // Answered before anything else is loaded.
   console.log(VERSION);
+} else if (first === "__launch") {
+  // Its start counts for every process of an agent: it loads no package.
+  const { runLauncher } = await import("./src/scope/launcher.ts");
+  runLauncher(Deno.args.slice(1));
 } else {
   const { main } = await import("./src/cli/mod.ts");
   const status = await main(Deno.args);

@@ -1,12 +1,6 @@
 /** A hub and a device in one process, for `up` and `try`. */
 import type { Settings } from "../config/mod.ts";
-import {
-  AppError,
-  EXIT,
-  type Logger,
-  readTextIfExists,
-  writeFileAtomic,
-} from "../platform/mod.ts";
+import { AppError, EXIT, type Logger, readTextIfExists, writeFileAtomic } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
 import { type Hub, startHub } from "../hub/mod.ts";
 import { agentFinder, replaceProcess, runDaemon } from "./daemon.ts";
@@ -88,9 +82,8 @@ async function deviceKey(hub: Hub, settings: Settings): Promise<string> {
 }
 
 async function openPage(url: string): Promise<void> {
-  const opener =
-    { darwin: "open", windows: "explorer" }[Deno.build.os as string] ??
-      "xdg-open";
+  const opener = { darwin: "open", windows: "explorer" }[Deno.build.os as string] ??
+    "xdg-open";
   if (
     Deno.build.os === "linux" && !Deno.env.get("DISPLAY") &&
     !Deno.env.get("WAYLAND_DISPLAY")

@@ -100,8 +100,7 @@ function unknownFlag(
   const near = closestString(name, flags.map((f) => f.name));
   return new AppError("usage", `Unknown flag "${arg.split("=")[0]}"`, {
     exitCode: EXIT.usage,
-    remedy:
-      `Did you mean "--${near}"? \`wegent-executor ${usage.name} --help\` lists the flags`,
+    remedy: `Did you mean "--${near}"? \`wegent-executor ${usage.name} --help\` lists the flags`,
   });
 }
 
@@ -113,15 +112,11 @@ export function printHelp(usage: Usage): void {
   print();
   const tail = usage.positionals ? ` ${usage.positionals}` : "";
   print(
-    `Usage: wegent-executor ${usage.name}${tail}${
-      usage.flags.length ? " [flags]" : ""
-    }`,
+    `Usage: wegent-executor ${usage.name}${tail}${usage.flags.length ? " [flags]" : ""}`,
   );
   print();
   const rows = [...usage.flags, HELP].map((flag): [string, string] => [
-    `${flag.alias ? `-${flag.alias}, ` : ""}--${flag.name}${
-      flag.value ? ` ${flag.value}` : ""
-    }`,
+    `${flag.alias ? `-${flag.alias}, ` : ""}--${flag.name}${flag.value ? ` ${flag.value}` : ""}`,
     flag.help,
   ]);
   const width = Math.max(...rows.map(([left]) => left.length)) + 2;

@@ -1,10 +1,5 @@
 /** `wegent-executor config get|set|path`. */
-import {
-  configFile,
-  configPath,
-  readConfigFile,
-  writeConfigFile,
-} from "../config/mod.ts";
+import { configFile, configPath, readConfigFile, writeConfigFile } from "../config/mod.ts";
 import { AppError, EXIT } from "../platform/mod.ts";
 import { parseFlags, type Usage, usageError } from "./arguments.ts";
 import { configSources } from "./environment.ts";
@@ -46,9 +41,7 @@ export default function config(args: string[]): Promise<number> {
 
 function get(path: string, key: string | undefined): void {
   const file = readConfigFile(path) ?? {};
-  const found = key === undefined
-    ? file
-    : key.split(".").reduce<unknown>(step, file);
+  const found = key === undefined ? file : key.split(".").reduce<unknown>(step, file);
   if (found === undefined) {
     throw new AppError("config_unset", `"${key}" is not set`);
   }
@@ -58,11 +51,7 @@ function get(path: string, key: string | undefined): void {
     2,
   );
   print(
-    key && SECRETS.test(key) && found
-      ? "***"
-      : typeof found === "string"
-      ? found
-      : shown,
+    key && SECRETS.test(key) && found ? "***" : typeof found === "string" ? found : shown,
   );
 }
 
@@ -112,9 +101,7 @@ function set(path: string, key: string, text: string): void {
 function parseValue(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text);
-    return value !== null && typeof value === "object" && !Array.isArray(value)
-      ? text
-      : value;
+    return value !== null && typeof value === "object" && !Array.isArray(value) ? text : value;
   } catch (error) {
     if (error instanceof SyntaxError) return text;
     throw error;

@@ -1,12 +1,6 @@
 /** Running the daemon in this process: signals, the agent's CLI, restart by replacing the process. */
 import type { Settings } from "../config/mod.ts";
-import {
-  AppError,
-  execve,
-  EXIT,
-  type Logger,
-  selfCommand,
-} from "../platform/mod.ts";
+import { AppError, execve, EXIT, type Logger, selfCommand } from "../platform/mod.ts";
 import { ensureClaude } from "../runtimes/mod.ts";
 import { type DaemonEnd, Supervisor } from "../supervisor/mod.ts";
 import { note, progressBar } from "./output.ts";
@@ -111,11 +105,7 @@ export function replaceProcess(): never {
 
 /** @throws {AppError} `no_server` (exit 78) naming the three ways to give one. */
 export function requireServer(settings: Settings): void {
-  const missing = !settings.backendUrl
-    ? "server"
-    : !settings.authToken
-    ? "credential"
-    : null;
+  const missing = !settings.backendUrl ? "server" : !settings.authToken ? "credential" : null;
   if (!missing) return;
   throw new AppError(
     "no_server",

@@ -52,9 +52,7 @@ export default async function hub(args: string[]): Promise<number> {
   }
   const stopped = Promise.withResolvers<void>();
   const stop = () => stopped.resolve();
-  const signals: Deno.Signal[] = Deno.build.os === "windows"
-    ? ["SIGINT"]
-    : ["SIGINT", "SIGTERM"];
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, stop);
   await stopped.promise;
   note("Stopping");

@@ -26,7 +26,6 @@ const COMMANDS: Record<string, () => Promise<{ default: Command }>> = {
 
 /** Subcommands the program uses to start itself; they have no help. */
 const HIDDEN: Record<string, () => Promise<{ default: Command }>> = {
-  __launch: () => import("./_launch.ts"),
   __host: () => import("./_host.ts"),
   selfcheck: () => import("./selfcheck.ts"),
 };
@@ -61,7 +60,6 @@ function unknownCommand(name: string): AppError {
   const near = closestString(name, Object.keys(COMMANDS));
   return new AppError("usage", `Unknown command "${name}"`, {
     exitCode: EXIT.usage,
-    remedy:
-      `Did you mean "${near}"? \`wegent-executor --help\` lists the commands`,
+    remedy: `Did you mean "${near}"? \`wegent-executor --help\` lists the commands`,
   });
 }

@@ -38,9 +38,7 @@ export function progressBar(
   const redraw = interactive();
   let last = -1;
   return (done, total) => {
-    const percent = total > 0
-      ? Math.min(100, Math.floor(done / total * 100))
-      : 0;
+    const percent = total > 0 ? Math.min(100, Math.floor(done / total * 100)) : 0;
     if (percent === last || (!redraw && percent % 10 !== 0)) return;
     last = percent;
     const size = `${(done / 1e6).toFixed(0)}/${(total / 1e6).toFixed(0)} MB`;

@@ -52,19 +52,13 @@ export default async function permissions(args: string[]): Promise<number> {
   for (const [name, value] of Object.entries(worker)) {
     print(
       `  ${name.padEnd(7)} ${
-        Array.isArray(value)
-          ? value.join(", ") || "nothing"
-          : value
-          ? "all"
-          : "nothing"
+        Array.isArray(value) ? value.join(", ") || "nothing" : value ? "all" : "nothing"
       }`,
     );
   }
   print();
   print(
-    `2. Agents (operating system's sandbox): ${
-      sandbox.active ? "active" : "NOT ACTIVE"
-    }`,
+    `2. Agents (operating system's sandbox): ${sandbox.active ? "active" : "NOT ACTIVE"}`,
   );
   print(
     `  mode    ${sandbox.mode}${sandbox.reason ? ` (${sandbox.reason})` : ""}`,

@@ -25,8 +25,6 @@ export default async function selfcheck(args: string[]): Promise<number> {
   else {for (const row of rows) {
       print(`${row.attempt.padEnd(24)} ${row.outcome}`);
     }}
-  const allowed = rows.filter((r) =>
-    r.outcome === "allowed" && r.attempt !== "write own state"
-  );
+  const allowed = rows.filter((r) => r.outcome === "allowed" && r.attempt !== "write own state");
   return allowed.length === 0 ? EXIT.ok : EXIT.failure;
 }

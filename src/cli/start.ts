@@ -11,14 +11,12 @@ const USAGE: Usage = {
     "WEGENT_BACKEND_URL=https://wegent.example.com WEGENT_AUTH_TOKEN=wg-… wegent-executor",
     "wegent-executor --config ~/other-device.json",
   ],
-  summary:
-    "Connects this computer to a server as a device and runs the tasks it is sent.",
+  summary: "Connects this computer to a server as a device and runs the tasks it is sent.",
   flags: [
     {
       name: "config",
       value: "FILE",
-      help:
-        "Configuration file (default ~/.wegent-executor/device-config.json)",
+      help: "Configuration file (default ~/.wegent-executor/device-config.json)",
     },
     { name: "mode", value: "MODE", help: 'Only "local" exists' },
     {
@@ -59,8 +57,7 @@ export default async function start(args: string[]): Promise<number> {
   const log = openLog(settings, verbose === true);
   try {
     const end = await runDaemon(settings, log, {
-      onRegistered: (server) =>
-        note(`Device "${settings.deviceName}" is registered at ${server}`),
+      onRegistered: (server) => note(`Device "${settings.deviceName}" is registered at ${server}`),
     });
     if (end === "restart") replaceProcess();
     return EXIT.ok;

@@ -42,8 +42,7 @@ export default async function status(args: string[]): Promise<number> {
   const parsed = parseFlags({
     name: "status",
     examples: ["wegent-executor status", "wegent-executor status --json"],
-    summary:
-      "Shows what the running device is doing; exit 1 when none is running.",
+    summary: "Shows what the running device is doing; exit 1 when none is running.",
     flags: [{ name: "json", help: "Print everything as JSON" }],
   }, args);
   if (!parsed) return EXIT.ok;
@@ -58,20 +57,14 @@ function show(s: z.infer<typeof statusReply>): void {
   const state = worker?.registered
     ? "🟢 registered"
     : `🔴 not registered${
-      worker?.last_error
-        ? ` (${worker.last_error})`
-        : s.worker_error
-        ? ` (${s.worker_error})`
-        : ""
+      worker?.last_error ? ` (${worker.last_error})` : s.worker_error ? ` (${s.worker_error})` : ""
     }`;
   print(`${s.device.name}  ${state}`);
   print(`  server   ${s.server}`);
   print(`  device   ${s.device.id}`);
   print(`  process  pid ${s.pid}, version ${s.version}`);
   if (worker) {
-    const queued = worker.slots.queued
-      ? `, ${worker.slots.queued} waiting`
-      : "";
+    const queued = worker.slots.queued ? `, ${worker.slots.queued} waiting` : "";
     print(
       `  slots    ${worker.slots.used}/${worker.slots.max} slots in use${queued}`,
     );
@@ -80,9 +73,7 @@ function show(s: z.infer<typeof statusReply>): void {
     }
     for (const task of worker.tasks) {
       print(
-        `    task ${task.task_id}/${task.subtask_id} ${task.state} ${
-          task.workdir ?? ""
-        }`.trimEnd(),
+        `    task ${task.task_id}/${task.subtask_id} ${task.state} ${task.workdir ?? ""}`.trimEnd(),
       );
     }
   }

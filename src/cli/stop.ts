@@ -12,8 +12,7 @@ export default async function stop(args: string[]): Promise<number> {
   const parsed = parseFlags({
     name: "stop",
     examples: ["wegent-executor stop"],
-    summary:
-      "Ends the device: running turns get a short grace, then nothing of it is left.",
+    summary: "Ends the device: running turns get a short grace, then nothing of it is left.",
     flags: [],
   }, args);
   if (!parsed) return EXIT.ok;

@@ -11,8 +11,7 @@ export default async function tryOut(args: string[]): Promise<number> {
   const parsed = parseFlags({
     name: "try",
     examples: ["wegent-executor try", "wegent-executor try --keep"],
-    summary:
-      "Runs a hub and a device in a temporary home; without a login a demo model answers.",
+    summary: "Runs a hub and a device in a temporary home; without a login a demo model answers.",
     flags: [
       { name: "keep", help: "Keep the home for the next time" },
       {
@@ -28,9 +27,7 @@ export default async function tryOut(args: string[]): Promise<number> {
   const sources = configSources();
   const keep = parsed.flags["keep"] === true;
   const usual = executorHome(sources);
-  const home = keep
-    ? join(usual, "try")
-    : Deno.makeTempDirSync({ prefix: "wegent-try-" });
+  const home = keep ? join(usual, "try") : Deno.makeTempDirSync({ prefix: "wegent-try-" });
   try {
     const settings = await loadSettings({
       userHome: sources.userHome,

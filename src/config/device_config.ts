@@ -118,9 +118,7 @@ export function executorHome(
   sources: Pick<ConfigSources, "env" | "userHome">,
 ): string {
   const set = sources.env["WEGENT_EXECUTOR_HOME"]?.trim();
-  return set
-    ? expandHome(set, sources.userHome)
-    : join(sources.userHome, ".wegent-executor");
+  return set ? expandHome(set, sources.userHome) : join(sources.userHome, ".wegent-executor");
 }
 
 /** Path of the configuration file for these sources. */
@@ -152,9 +150,7 @@ export function readConfigFile(path: string): ConfigFile | null {
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw configError(
-    `Cannot use "${path}": "${issue?.path.join(".")}" ${
-      issue?.message ?? "is wrong"
-    }`,
+    `Cannot use "${path}": "${issue?.path.join(".")}" ${issue?.message ?? "is wrong"}`,
   );
 }
 
@@ -236,11 +232,10 @@ function effective(
       join(paths.home, "workspace"),
     userHome,
   );
-  const listed =
-    env["LOCAL_WORKDIR_ALLOWED_ROOTS"]?.split(",").map((s) => s.trim()).filter(
-      Boolean,
-    ) ??
-      file.workdir_allowed_roots ?? [];
+  const listed = env["LOCAL_WORKDIR_ALLOWED_ROOTS"]?.split(",").map((s) => s.trim()).filter(
+    Boolean,
+  ) ??
+    file.workdir_allowed_roots ?? [];
   const firstDelay = positive(env["LOCAL_RECONNECT_DELAY"], 0.5);
   return {
     paths,
@@ -277,12 +272,9 @@ function effective(
       ]),
     ],
     sandbox: {
-      mode:
-        oneOf(env["WEGENT_EXECUTOR_SANDBOX"], ["workdir", "required", "off"]) ??
-          file.sandbox?.mode ?? "workdir",
-      denyRead: (file.sandbox?.deny_read ?? []).map((p) =>
-        expandHome(p, userHome)
-      ),
+      mode: oneOf(env["WEGENT_EXECUTOR_SANDBOX"], ["workdir", "required", "off"]) ??
+        file.sandbox?.mode ?? "workdir",
+      denyRead: (file.sandbox?.deny_read ?? []).map((p) => expandHome(p, userHome)),
     },
     agent: {
       claudeBinary: env["CLAUDE_BINARY"]?.trim() || file.agent?.claude_binary ||
@@ -339,8 +331,7 @@ function positive(value: string | undefined, fallback: number): number {
 function configError(message: string, cause?: unknown): AppError {
   return new AppError("config_invalid", message, {
     exitCode: EXIT.config,
-    remedy:
-      "Correct the file (`wegent-executor config path` names it) or the environment",
+    remedy: "Correct the file (`wegent-executor config path` names it) or the environment",
     ...(cause !== undefined && { cause }),
   });
 }

@@ -28,8 +28,7 @@ const MISSED_HEARTBEATS = 2;
 const MAX_INCOMING_BYTES = 64 * 1024 * 1024;
 
 /** Refusals that say the credential is wrong. */
-const AUTH_REFUSAL =
-  /(missing authentication token|invalid or expired (api key|token))/i;
+const AUTH_REFUSAL = /(missing authentication token|invalid or expired (api key|token))/i;
 
 export interface LinkOptions {
   readonly backendUrl: string;
@@ -167,9 +166,7 @@ export class Link implements OutboxLink {
       clearTimeout(limit);
       this.#lost(socket, reason);
     });
-    socket.onAny((name: string, ...args: unknown[]) =>
-      this.#incoming(name, args)
-    );
+    socket.onAny((name: string, ...args: unknown[]) => this.#incoming(name, args));
     socket.connect();
   }
 
@@ -225,9 +222,7 @@ export class Link implements OutboxLink {
 
   #incoming(name: string, args: unknown[]): void {
     const reply = args.at(-1);
-    const answer = typeof reply === "function"
-      ? reply as (value: unknown) => void
-      : null;
+    const answer = typeof reply === "function" ? reply as (value: unknown) => void : null;
     const payload = answer ? (args.length > 1 ? args[0] : undefined) : args[0];
     this.events.onEvent(name, payload).then(
       (result) => answer?.(result),

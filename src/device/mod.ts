@@ -11,5 +11,4 @@ export type {
 } from "./messages.ts";
 
 /** Entry module of the worker, for `new Worker`. */
-export const DEVICE_WORKER_URL: string =
-  new URL("./worker.ts", import.meta.url).href;
+export const DEVICE_WORKER_URL: string = new URL("./worker.ts", import.meta.url).href;

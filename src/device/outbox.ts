@@ -10,11 +10,7 @@
  */
 import { JournalReader, type JournalRecord } from "../hosts/mod.ts";
 import { errorText } from "../platform/mod.ts";
-import {
-  eventAck,
-  type ResponseEnvelope,
-  TERMINAL_EVENTS,
-} from "../protocol/mod.ts";
+import { eventAck, type ResponseEnvelope, TERMINAL_EVENTS } from "../protocol/mod.ts";
 import { writeCursor } from "./run_store.ts";
 
 /** Most bytes of events that may wait for one acknowledgement. */

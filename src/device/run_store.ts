@@ -108,9 +108,7 @@ export class RunStore {
         );
       }
     }
-    return runs.sort((a, b) =>
-      a.created_at - b.created_at || (a.id < b.id ? -1 : 1)
-    );
+    return runs.sort((a, b) => a.created_at - b.created_at || (a.id < b.id ? -1 : 1));
   }
 
   /** Reads a whole journal for its tail and for where a builder would go on. */

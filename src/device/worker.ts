@@ -15,12 +15,7 @@ import {
 } from "../protocol/mod.ts";
 import { Dispatcher, type StartedHost } from "./dispatch.ts";
 import { Link } from "./link.ts";
-import type {
-  FromWorker,
-  HostStart,
-  ToWorker,
-  WorkerInit,
-} from "./messages.ts";
+import type { FromWorker, HostStart, ToWorker, WorkerInit } from "./messages.ts";
 import { RunStore } from "./run_store.ts";
 import { selfcheck } from "./selfcheck.ts";
 
@@ -76,8 +71,7 @@ class DeviceWorker {
         this.#lostAt = Date.now();
         log("warn", "Connection lost", { reason });
       },
-      onAuthRefused: (message) =>
-        scope.postMessage({ t: "auth_refused", message }),
+      onAuthRefused: (message) => scope.postMessage({ t: "auth_refused", message }),
       onFault: (message) => log("debug", message),
       heartbeat: () => ({
         running_task_ids: this.#dispatcher.runningTaskIds,
@@ -125,9 +119,7 @@ class DeviceWorker {
   #onRegistered(ack: RegisterAck): void {
     scope.postMessage({ t: "registered", server: this.init.backendUrl });
     const sequenced = this.#link.sequenced;
-    const away = this.#lostAt === null
-      ? this.#awayMs
-      : Date.now() - this.#lostAt;
+    const away = this.#lostAt === null ? this.#awayMs : Date.now() - this.#lostAt;
     this.#awayMs = 0;
     this.#lostAt = null;
     if (!sequenced && away > BACKEND_GRACE_MS) {
@@ -179,7 +171,6 @@ class DeviceWorker {
       return {
         hostId: host.hostId,
         taskId: host.taskId,
-        key: host.key,
         workdir,
         notice,
       };

@@ -27,9 +27,7 @@ export async function deriveDeviceId(
   if (hardware) {
     return `hw-${await shortHash(salt ? `${hardware}\n${salt}` : hardware)}`;
   }
-  const mac = seam.macAddresses().map((a) =>
-    a.replaceAll(":", "").toLowerCase()
-  ).find((a) =>
+  const mac = seam.macAddresses().map((a) => a.replaceAll(":", "").toLowerCase()).find((a) =>
     // An invented address has the multicast bit set; all zeros is the loopback interface.
     /^[0-9a-f]{12}$/.test(a) && a !== "000000000000" &&
     (parseInt(a.slice(0, 2), 16) & 1) === 0
@@ -78,9 +76,8 @@ export function defaultDeviceName(
   os = Deno.build.os,
   hostname = systemHostname(),
 ): string {
-  const system =
-    { darwin: "Darwin", windows: "Windows", linux: "Linux" }[os as string] ??
-      os;
+  const system = { darwin: "Darwin", windows: "Windows", linux: "Linux" }[os as string] ??
+    os;
   return `${system} - ${hostname}`.slice(0, 100);
 }
 

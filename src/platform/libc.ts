@@ -189,9 +189,7 @@ export function cString(text: string): Uint8Array<ArrayBuffer> {
 /** Text of an errno (positive or negative), such as "Permission denied". */
 export function errnoText(errno: number): string {
   const pointer = libc().strerror(Math.abs(errno));
-  return pointer === null
-    ? `error ${Math.abs(errno)}`
-    : Deno.UnsafePointerView.getCString(pointer);
+  return pointer === null ? `error ${Math.abs(errno)}` : Deno.UnsafePointerView.getCString(pointer);
 }
 
 /**
@@ -420,9 +418,7 @@ export function permittedCapabilities(): bigint {
   if (!call) return BigInt(-ERRNO.ENOSYS);
   const data = new Uint32Array(6);
   const outcome = result(call(Uint32Array.of(0x20080522, 0), data));
-  return outcome < 0
-    ? BigInt(outcome)
-    : BigInt(data[1] ?? 0) | (BigInt(data[4] ?? 0) << 32n);
+  return outcome < 0 ? BigInt(outcome) : BigInt(data[1] ?? 0) | (BigInt(data[4] ?? 0) << 32n);
 }
 
 /**

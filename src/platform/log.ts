@@ -67,15 +67,9 @@ export class Logger {
       return;
     }
     const facts = Object.entries(fields).map(([k, v]) =>
-      ` ${k}=${
-        v instanceof Error
-          ? JSON.stringify(errorText(v))
-          : JSON.stringify(v) ?? "-"
-      }`
+      ` ${k}=${v instanceof Error ? JSON.stringify(errorText(v)) : JSON.stringify(v) ?? "-"}`
     ).join("");
-    let line = `${new Date().toISOString()} ${
-      level.toUpperCase().padEnd(5)
-    } ${message}${facts}`
+    let line = `${new Date().toISOString()} ${level.toUpperCase().padEnd(5)} ${message}${facts}`
       .replaceAll(/[\r\n]+/g, "⏎").slice(0, 8000);
     for (const secret of this.#secrets) line = line.replaceAll(secret, "***");
     const bytes = new TextEncoder().encode(line + "\n");

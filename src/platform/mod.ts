@@ -1,21 +1,12 @@
 /** What differs by operating system, and the few things everything else needs. */
 export { AppError, errorText, EXIT, toAppError } from "./errors.ts";
 export type { AppErrorOptions, ErrorShape } from "./errors.ts";
-export {
-  ensurePrivateDir,
-  readTextIfExists,
-  removeIfExists,
-  writeFileAtomic,
-} from "./files.ts";
+export { ensurePrivateDir, readTextIfExists, removeIfExists, writeFileAtomic } from "./files.ts";
 export { defaultDeviceName, deriveDeviceId } from "./identity.ts";
 export type { IdentitySeam } from "./identity.ts";
 export { LOG_LEVELS, Logger } from "./log.ts";
 export type { LogFields, LoggerOptions, LogLevel } from "./log.ts";
-export {
-  processStartTime,
-  sameProcessAlive,
-  signalProcess,
-} from "./process.ts";
+export { processStartTime, sameProcessAlive, signalProcess } from "./process.ts";
 export { selfCommand, sourceRoots } from "./self.ts";
 export { VERSION } from "./version.ts";
 export { isLoopback, proxyFor } from "./proxy.ts";

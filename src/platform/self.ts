@@ -36,7 +36,5 @@ export function selfCommand(): string[] {
 
 /** Directories the program itself must be able to read when it runs from source. */
 export function sourceRoots(): string[] {
-  return Deno.build.standalone
-    ? []
-    : [fromFileUrl(new URL("../../", import.meta.url))];
+  return Deno.build.standalone ? [] : [fromFileUrl(new URL("../../", import.meta.url))];
 }

@@ -20,9 +20,7 @@ export function trustedCertificates(
   const first = env["SSL_CERT_FILE"] ? [env["SSL_CERT_FILE"]] : SYSTEM_BUNDLES;
   const system = first.map(readTextIfExists).find((text) => text !== null);
   const extra = [env["NODE_EXTRA_CA_CERTS"], env["DENO_CERT"]]
-    .filter((path) =>
-      path !== undefined && path !== "" && path !== env["SSL_CERT_FILE"]
-    )
+    .filter((path) => path !== undefined && path !== "" && path !== env["SSL_CERT_FILE"])
     .map((path) => readTextIfExists(path!));
   const texts = [system, ...extra].filter((text) => typeof text === "string");
   return [...new Set(texts)].filter((t) =>

@@ -7,8 +7,7 @@ import { wireId } from "./device.ts";
 
 /** Null counts as absent: the server always sends every field. */
 const text = z.string().nullish().transform((v) => v ?? "");
-const flag = (fallback: boolean) =>
-  z.boolean().nullish().transform((v) => v ?? fallback);
+const flag = (fallback: boolean) => z.boolean().nullish().transform((v) => v ?? fallback);
 const record = z.record(z.string(), z.unknown());
 
 /** A block of a prompt that is not plain text. */
@@ -38,9 +37,7 @@ export type BotConfig = z.infer<typeof botConfig>;
 export const executeRequest = z.looseObject({
   task_id: wireId,
   subtask_id: wireId,
-  prompt: z.union([z.string(), z.array(promptBlock)]).nullish().transform((v) =>
-    v ?? ""
-  ),
+  prompt: z.union([z.string(), z.array(promptBlock)]).nullish().transform((v) => v ?? ""),
   system_prompt: text,
   task_title: text,
   new_session: flag(false),

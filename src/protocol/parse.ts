@@ -17,13 +17,9 @@ export function parsePayload<S extends z.ZodType>(
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
-  const where = issue?.path.length
-    ? ` at "${issue.path.join(".").slice(0, 80)}"`
-    : "";
+  const where = issue?.path.length ? ` at "${issue.path.join(".").slice(0, 80)}"` : "";
   throw new AppError(
     "invalid_payload",
-    `Invalid payload for ${what}${where}: ${
-      (issue?.message ?? "unreadable").slice(0, 200)
-    }`,
+    `Invalid payload for ${what}${where}: ${(issue?.message ?? "unreadable").slice(0, 200)}`,
   );
 }

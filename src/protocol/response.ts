@@ -81,9 +81,7 @@ export class ResponseBuilder {
   #state: BuilderState;
 
   constructor(readonly run: RunIdentity, state?: BuilderState) {
-    this.#state = state
-      ? { ...state }
-      : { text_offset: 0, tool_index: 1, terminal: false };
+    this.#state = state ? { ...state } : { text_offset: 0, tool_index: 1, terminal: false };
   }
 
   /** A copy of the builder's place in the run. */
@@ -266,9 +264,7 @@ export class ResponseBuilder {
   }
 
   #open(event: string, data: Record<string, unknown>): ResponseEvent[] {
-    return this.#state.terminal
-      ? []
-      : [{ event, data: { type: event, ...data } }];
+    return this.#state.terminal ? [] : [{ event, data: { type: event, ...data } }];
   }
 
   #close(event: string, data: Record<string, unknown>): ResponseEvent[] {

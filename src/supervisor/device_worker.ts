@@ -2,12 +2,7 @@
  * The device worker's life: started with the scope's rights, started again with growing delays when
  * it dies. Hosts do not notice; a new worker is told of them in its first message.
  */
-import {
-  DEVICE_WORKER_URL,
-  type FromWorker,
-  fromWorker,
-  type ToWorker,
-} from "../device/mod.ts";
+import { DEVICE_WORKER_URL, type FromWorker, fromWorker, type ToWorker } from "../device/mod.ts";
 import { errorText, type Logger } from "../platform/mod.ts";
 
 const FIRST_DELAY_MS = 100;
@@ -52,9 +47,7 @@ export class DeviceWorkerProcess {
   }
 
   send(message: ToWorker): void {
-    if (message.t === "host.data") {
-      this.#worker?.postMessage(message, [message.bytes.buffer]);
-    } else this.#worker?.postMessage(message);
+    this.#worker?.postMessage(message);
   }
 
   stop(): void {

@@ -125,9 +125,9 @@ export class HostManager {
 
   /** Attaches to every host that is still alive and clears away what dead ones left. */
   async adopt(): Promise<AdoptedHost[]> {
-    const names = [...Deno.readDirSync(this.hostsDir)].filter((e) =>
-      e.isDirectory
-    ).map((e) => e.name);
+    const names = [...Deno.readDirSync(this.hostsDir)].filter((e) => e.isDirectory).map((e) =>
+      e.name
+    );
     const adopted = await Promise.all(
       names.map((name) => this.#adoptOne(name)),
     );
@@ -289,7 +289,7 @@ export class HostManager {
         this.events.onData(id, buffer.slice(0, n));
       }
     } catch (error) {
-      if (!this.#closing) {
+      if (!host.released) {
         this.log.debug("A host's connection broke", { host: id, error });
       }
     }
@@ -396,8 +396,7 @@ export function sweepMarked(hostId: string): number {
 
 /** Our own environment without what no host and no agent may know. */
 function hostEnvironment(): Record<string, string> {
-  const secret =
-    /^(WEGENT_AUTH_TOKEN|REGISTRY_TOKEN|CODE_SERVER_PASSWORD|GIT_TOKEN_AES_(KEY|IV))$/;
+  const secret = /^(WEGENT_AUTH_TOKEN|REGISTRY_TOKEN|CODE_SERVER_PASSWORD|GIT_TOKEN_AES_(KEY|IV))$/;
   return Object.fromEntries(
     Object.entries(Deno.env.toObject()).filter(([name]) => !secret.test(name)),
   );

@@ -3,13 +3,7 @@
  * the network; the device worker does that and asks for hosts in small typed requests.
  */
 import type { Settings } from "../config/mod.ts";
-import type {
-  FromWorker,
-  HostStart,
-  SelfcheckRow,
-  ToWorker,
-  WorkerStatus,
-} from "../device/mod.ts";
+import type { FromWorker, HostStart, SelfcheckRow, ToWorker, WorkerStatus } from "../device/mod.ts";
 import {
   AppError,
   type DaemonLock,
@@ -100,8 +94,7 @@ export class Supervisor {
           `Cannot run without a sandbox: ${this.#sandbox.reason}`,
           {
             exitCode: EXIT.config,
-            remedy:
-              'Set "sandbox.mode" to "workdir" to run without one where there is none',
+            remedy: 'Set "sandbox.mode" to "workdir" to run without one where there is none',
           },
         );
       }
@@ -118,8 +111,7 @@ export class Supervisor {
       throw error;
     }
     this.#hosts = new HostManager(paths.hosts, {
-      onData: (hostId, bytes) =>
-        this.#worker.send({ t: "host.data", hostId, bytes }),
+      onData: (hostId, bytes) => this.#worker.send({ t: "host.data", hostId, bytes }),
       onClosed: (hostId) => this.#worker.send({ t: "host.closed", hostId }),
     }, log);
     this.#worker = new DeviceWorkerProcess({
@@ -208,9 +200,7 @@ export class Supervisor {
         doneDir: paths.done,
         aliveFile: join(paths.state, "alive"),
         awayMs: awayFor(join(paths.state, "alive")),
-        sandbox: this.#sandbox.active
-          ? `landlock ${this.#sandbox.abi}`
-          : "none",
+        sandbox: this.#sandbox.active ? `landlock ${this.#sandbox.abi}` : "none",
         proxyUrl: this.#proxyUrl(),
         caCerts: secure ? trustedCertificates(Deno.env.toObject()) : [],
         hosts: await this.#adoptedOnce(),
@@ -231,9 +221,7 @@ export class Supervisor {
   #onMessage(message: FromWorker): void {
     switch (message.t) {
       case "host.start":
-        return void this.#startHost(message).then((answer) =>
-          this.#worker.send(answer)
-        );
+        return void this.#startHost(message).then((answer) => this.#worker.send(answer));
       case "host.send":
         return this.#hosts.send(message.hostId, message.line);
       case "host.kill":
@@ -324,9 +312,7 @@ export class Supervisor {
   ): Promise<Parameters<HostManager["start"]>[0]> {
     const { paths, sandbox, agent, userHome } = this.#settings;
     const agentBinary = await this.options.agentBinary();
-    const hostId = `h${Date.now().toString(36)}-${
-      crypto.randomUUID().slice(0, 8)
-    }`;
+    const hostId = `h${Date.now().toString(36)}-${crypto.randomUUID().slice(0, 8)}`;
     const dir = this.#hosts.dir(hostId);
     const sessionDir = join(
       paths.sessions,
@@ -334,21 +320,26 @@ export class Supervisor {
       request.key,
     );
     ensurePrivateDir(dir);
-    Deno.mkdirSync(sessionDir, { recursive: true, mode: 0o700 });
+    // What the policy grants must exist when the launcher applies it.
+    for (const made of [sessionDir, join(sessionDir, "tmp")]) {
+      Deno.mkdirSync(made, { recursive: true, mode: 0o700 });
+    }
     const configDir = request.own_login ? null : join(workdir, ".claude");
     const policy = buildPolicy({
       mode: sandbox.mode,
-      workdir,
-      roots: [...this.#settings.allowedRoots],
       userHome,
-      executorHome: paths.home,
+      home: paths.home,
       workspaceRoot: this.#settings.workspaceRoot,
+      workdir,
+      roots: this.#settings.allowedRoots,
       hostDir: dir,
       runsDir: paths.runs,
       sessionDir,
-      configDir,
-      denyRead: [...sandbox.denyRead],
-      programRead: [...sourceRoots(), paths.agents],
+      agentConfigDir: configDir ?? join(userHome, ".claude"),
+      agentsDir: paths.agents,
+      denyRead: sandbox.denyRead,
+      programDirs: sourceRoots(),
+      env: Deno.env.toObject(),
     });
     const policyFile = join(dir, "policy.json");
     writeFileAtomic(policyFile, JSON.stringify(policy));

@@ -1,0 +1,107 @@
+/**
+ * One run in memory, and who writes its journal: the device until the run is handed to a host, then
+ * the host; and the device again when that host is gone, to write the one terminal event.
+ */
+import { JournalWriter, type RunSpec } from "../hosts/mod.ts";
+import { type ExecuteRequest, ResponseBuilder, type ResponseEvent } from "../protocol/mod.ts";
+import type { RunDelivery } from "./outbox.ts";
+import type { RunFile, RunStore } from "./run_store.ts";
+
+export type RunState = "queued" | "starting" | "running" | "ended";
+
+/** See the module comment. */
+export class Run {
+  state: RunState = "queued";
+  hostId: string | null = null;
+  workdir: string | null = null;
+  /** Set by the owner right after construction: delivery reports back to it. */
+  delivery!: RunDelivery;
+  #own: { writer: JournalWriter; builder: ResponseBuilder } | null = null;
+  #limit: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(
+    private readonly store: RunStore,
+    readonly file: RunFile,
+    readonly request: ExecuteRequest | null,
+  ) {}
+
+  get id(): string {
+    return this.file.id;
+  }
+  get subtaskId(): number {
+    return this.file.subtask_id;
+  }
+  get taskId(): number {
+    return this.file.task_id;
+  }
+  get cancelled(): boolean {
+    return this.file.cancelled;
+  }
+
+  /** Remembers, also over a restart, that this run may only end as cancelled. */
+  markCancelled(): void {
+    this.file.cancelled = true;
+    this.store.update(this.file);
+  }
+
+  /** Calls `expired` when the run has not ended within `ms`. */
+  limit(ms: number, expired: () => void): void {
+    this.#limit ??= setTimeout(() => this.state !== "ended" && expired(), ms);
+  }
+
+  /** Journals what the device itself has to say; nothing once a host owns the journal. */
+  write(build: (builder: ResponseBuilder) => ResponseEvent[]): void {
+    if (this.state === "running" || this.state === "ended") return;
+    this.#append(build, false);
+  }
+
+  /** Journals the terminal event, whoever wrote before; the host, if there was one, must be gone. */
+  writeEnd(build: (builder: ResponseBuilder) => ResponseEvent[]): void {
+    this.#append(build, true);
+    this.#own?.writer.close();
+    this.#own = null;
+  }
+
+  /** Gives the journal to a host: from here on the device only reads it. */
+  handOver(hostId: string): RunSpec {
+    const { writer, builder } = this.#open();
+    const spec: RunSpec = {
+      id: this.id,
+      dir: this.store.dir(this.id),
+      task_id: this.taskId,
+      subtask_id: this.subtaskId,
+      response_id: this.file.response_id,
+      created_at: this.file.created_at,
+      builder: { ...builder.state },
+    };
+    writer.close();
+    this.#own = null;
+    this.file.started = true;
+    this.store.update(this.file);
+    this.hostId = hostId;
+    this.state = "running";
+    return spec;
+  }
+
+  /** No more events follow. */
+  ended(): void {
+    this.state = "ended";
+    if (this.#limit !== null) clearTimeout(this.#limit);
+  }
+
+  #append(build: (builder: ResponseBuilder) => ResponseEvent[], sync: boolean): void {
+    const { writer, builder } = this.#open();
+    const events = build(builder);
+    if (events.length === 0) return;
+    this.delivery.grew(writer.append(events, { sync }).seq);
+  }
+
+  #open(): { writer: JournalWriter; builder: ResponseBuilder } {
+    if (this.#own) return this.#own;
+    const { builder } = this.store.summarize(this.id);
+    return this.#own = {
+      writer: JournalWriter.open(this.store.journalPath(this.id)),
+      builder: new ResponseBuilder(this.file, builder),
+    };
+  }
+}
