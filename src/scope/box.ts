@@ -1,0 +1,102 @@
+/**
+ * What a process of ours may do to files, and how that becomes a list of grants.
+ *
+ * Landlock (like every allow list) can only grant, and a grant on a directory covers all below it. A
+ * denial inside a granted tree is therefore made by granting everything around it: the entries of each
+ * directory on the way to the denied path, one by one. What follows from that:
+ *
+ * - names in such directories stay visible (`ls` works everywhere), contents of denied paths do not;
+ * - an entry that appears directly in such a directory after the start of a process is not covered:
+ *   that process cannot read it, and cannot create one there even if the directory was writable.
+ */
+import { child, diskSeam, type FileSeam, isWithin } from "./paths.ts";
+
+/** File rights of one process and all its children. Paths are absolute and without links. */
+export interface Box {
+  /** Trees (or files) that may be changed in every way. They are readable too. */
+  readonly write: readonly string[];
+  /** Trees that may be read although `denyRead` covers them. */
+  readonly read: readonly string[];
+  /** Trees that may not be read. A `write` or `read` entry below one of them wins. */
+  readonly denyRead: readonly string[];
+  /** Trees that may not be changed although `write` covers them. */
+  readonly denyWrite: readonly string[];
+  /** Directory for temporary files, set as TMPDIR; it must be below a `write` entry. */
+  readonly tmpDir?: string;
+}
+
+/**
+ * A kind of grant: `list` names only, `read` contents and execution, `write` every change and reading,
+ * `device` reading, writing and `ioctl`, but no creation.
+ */
+export type Access = "list" | "read" | "write" | "device";
+
+/** One grant. */
+export interface BoxRule {
+  readonly path: string;
+  readonly access: Access;
+}
+
+/**
+ * Device nodes every program expects. The terminals of `/dev/pts` are there because a program that
+ * makes a pseudo-terminal must open it; `/dev/shm` holds POSIX shared memory and semaphores.
+ */
+const DEVICES: readonly BoxRule[] = [
+  ...["null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts"]
+    .map((name): BoxRule => ({ path: `/dev/${name}`, access: "device" })),
+  { path: "/dev/shm", access: "write" },
+];
+
+/**
+ * The grants of a box, outermost first.
+ *
+ * A deny inside a `write` or `read` tree takes effect there; a deny that lies above the tree (or around
+ * it) does not, so the more specific entry wins; on the same path the deny wins.
+ */
+export function planBox(box: Box, seam: FileSeam = diskSeam): BoxRule[] {
+  const rules: BoxRule[] = [];
+  const add = (access: Access) => (path: string) => rules.push({ path, access });
+  if (box.denyRead.length > 0) add("list")("/");
+  cover("/", box.denyRead, seam, add("read"));
+  for (const root of box.read) cover(root, box.denyRead, seam, add("read"));
+  const denied = [...box.denyRead, ...box.denyWrite];
+  for (const root of withoutCovered(box.write, denied)) cover(root, denied, seam, add("write"));
+  for (const { path, access } of DEVICES) {
+    const real = seam.realPath(path);
+    if (real !== null) rules.push({ path: real, access });
+  }
+  return rules;
+}
+
+/**
+ * Drops roots that another root covers already. Besides saving rules this is a guard: what lies in a
+ * tree the agent can change may have become a link, and must not be opened as a grant of its own.
+ */
+export function withoutCovered(roots: readonly string[], denied: readonly string[]): string[] {
+  const unique = [...new Set(roots)];
+  return unique.filter((path) =>
+    !unique.some((other) =>
+      other !== path && isWithin(other, path) &&
+      !denied.some((d) => isWithin(other, d) && isWithin(d, path))
+    )
+  );
+}
+
+/** Reports the largest trees below `root` that hold no denied path. */
+function cover(
+  root: string,
+  denied: readonly string[],
+  seam: FileSeam,
+  report: (path: string) => void,
+): void {
+  const inside = denied.filter((path) => isWithin(root, path));
+  if (inside.length === 0) return report(root);
+  if (inside.some((path) => isWithin(path, root))) return;
+  for (const entry of seam.entries(root) ?? []) {
+    // A link is followed by the kernel: what counts is the grant on its target.
+    if (entry.link) continue;
+    const path = child(root, entry.name);
+    if (entry.directory) cover(path, inside, seam, report);
+    else if (!inside.some((other) => isWithin(other, path))) report(path);
+  }
+}
