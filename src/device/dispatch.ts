@@ -24,6 +24,8 @@ const CANCEL_LIMIT_MS = 15_000;
 const ABORT_MS = 5000;
 const DELIVER_MS = 3000;
 
+const MAX_RECENT = 1000;
+
 const TEXT = {
   hostGone: "The process that ran the agent ended unexpectedly; send the message again to retry",
   lostInRestart:
@@ -69,6 +71,8 @@ export class Dispatcher {
   readonly #hosts = new Map<string, HostState>();
   readonly #slots: Slots<Run>;
   readonly #marks = new CancelMarks();
+  /** Subtasks that ended lately: a late cancel of one must not mark its retry. */
+  readonly #recent = new Set<number>();
   #draining = false;
   #graceUntil = 0;
 
@@ -124,8 +128,8 @@ export class Dispatcher {
     );
     for (const run of meant) this.#cancelRun(run);
     if (meant.length === 0) {
-      const known = subtask_id ? this.#runs.has(subtask_id) : false;
-      if (!known) this.#marks.add(task_id, subtask_id ?? null);
+      const past = subtask_id ? this.#recent.has(subtask_id) : false;
+      if (!past) this.#marks.add(task_id, subtask_id ?? null);
       return;
     }
     this.#schedule();
@@ -382,6 +386,13 @@ export class Dispatcher {
 
   #ended(run: Run): void {
     run.ended();
+    this.#recent.add(run.subtaskId);
+    if (this.#recent.size > MAX_RECENT) {
+      for (const oldest of this.#recent) {
+        this.#recent.delete(oldest);
+        break;
+      }
+    }
     this.#slots.release(run.subtaskId);
     this.#schedule();
     this.seam.link.beat();

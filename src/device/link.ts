@@ -5,8 +5,7 @@
  * second (the server fails running tasks two seconds after it loses a device), then with full jitter
  * up to the longest delay. A connection whose heartbeats go unanswered twice is given up.
  */
-import { io, type Socket } from "socket.io-client";
-import { HttpsProxyAgent } from "https-proxy-agent";
+import type { Socket } from "socket.io-client";
 import { errorText } from "../platform/mod.ts";
 import {
   FROM_DEVICE,
@@ -20,12 +19,11 @@ import {
   type ResponseEnvelope,
 } from "../protocol/mod.ts";
 import type { OutboxLink } from "./outbox.ts";
+import { type Connector, connector } from "./socket_io.ts";
 
 const CONNECT_MS = 30_000;
 /** Unanswered heartbeats after which a connection counts as dead. */
 const MISSED_HEARTBEATS = 2;
-/** Largest frame accepted from the server: requests carry images. */
-const MAX_INCOMING_BYTES = 64 * 1024 * 1024;
 
 /** Refusals that say the credential is wrong. */
 const AUTH_REFUSAL = /(missing authentication token|invalid or expired (api key|token))/i;
@@ -62,6 +60,7 @@ export interface LinkEvents {
 
 /** See the module comment. */
 export class Link implements OutboxLink {
+  #connector: Connector | null = null;
   #socket: Socket | null = null;
   #registered = false;
   #features: ReadonlySet<string> = new Set();
@@ -93,7 +92,7 @@ export class Link implements OutboxLink {
 
   /** Starts connecting; returns at once. */
   start(): void {
-    this.#open();
+    this.#connectOnce();
   }
 
   /** Closes the connection for good. */
@@ -128,10 +127,20 @@ export class Link implements OutboxLink {
     return await socket.timeout(ms).emitWithAck(event, payload);
   }
 
-  #open(): void {
-    const { url, target } = socketUrl(this.options.backendUrl);
-    const secure = target.protocol === "https:";
-    const socket = io(url, {
+  async #connectOnce(): Promise<void> {
+    try {
+      this.#connector ??= await connector(this.options);
+      if (!this.#stopped) this.#open(this.#connector);
+    } catch (error) {
+      this.events.onFault(`Cannot connect: ${errorText(error)}`);
+      this.lastError = errorText(error);
+      this.#timer = setTimeout(() => this.#connectOnce(), this.#delay());
+    }
+  }
+
+  #open(connect: Connector): void {
+    const { url } = socketUrl(this.options.backendUrl);
+    const socket = connect(url, {
       path: "/socket.io",
       transports: ["websocket"],
       auth: { token: this.options.authToken },
@@ -139,12 +148,6 @@ export class Link implements OutboxLink {
       forceNew: true,
       timeout: CONNECT_MS,
       autoConnect: false,
-      ...(this.options.proxyUrl && {
-        agent: new HttpsProxyAgent(this.options.proxyUrl) as unknown as string,
-      }),
-      ...(secure && this.options.caCerts.length &&
-        { ca: this.options.caCerts as string[] }),
-      transportOptions: { websocket: { maxPayload: MAX_INCOMING_BYTES } },
     });
     this.#socket = socket;
     // The handshake may be swallowed without an answer; nobody else limits the namespace's part.
@@ -243,7 +246,7 @@ export class Link implements OutboxLink {
       this.events.onLost(reason);
     } else this.events.onFault(`Cannot connect: ${reason}`);
     if (this.#stopped) return;
-    this.#timer = setTimeout(() => this.#open(), this.#delay());
+    this.#timer = setTimeout(() => this.#connectOnce(), this.#delay());
   }
 
   #drop(_reason: string): void {
