@@ -121,7 +121,14 @@ const SYMBOLS = {
 
 type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
-let library: Symbols | undefined;
+const ERRNO_LOCATION = darwin ? "__error" : "__errno_location";
+
+/**
+ * The functions opened so far. One by one, because Deno compiles a trampoline for each (0.2 ms), and the
+ * launcher, whose start counts, needs ten of them.
+ */
+const opened: Partial<Record<keyof Symbols, unknown>> = {};
+let library: string | undefined;
 
 function libraryNames(): string[] {
   if (darwin) return ["/usr/lib/libSystem.B.dylib"];
@@ -130,13 +137,24 @@ function libraryNames(): string[] {
   return ["libc.so.6", musl, `/lib/${musl}`, "libc.so"];
 }
 
-function libc(): Symbols {
-  if (library) return library;
+/** The function `name`; null for an optional one this system does not have. */
+function symbol<K extends keyof Symbols>(name: K): Symbols[K] {
+  if (!(name in opened)) {
+    const library = libraryName();
+    opened[name] = Deno.dlopen(library, { [name]: SYMBOLS[name] }).symbols[name];
+  }
+  return opened[name] as Symbols[K];
+}
+
+function libraryName(): string {
+  if (library !== undefined) return library;
   const failures: string[] = [];
   for (const name of libraryNames()) {
     try {
-      library = Deno.dlopen(name, SYMBOLS).symbols;
-      return library;
+      // First of all the place of errno: opened after a failed call, it would overwrite what it is for.
+      opened[ERRNO_LOCATION] = Deno.dlopen(name, { [ERRNO_LOCATION]: SYMBOLS[ERRNO_LOCATION] })
+        .symbols[ERRNO_LOCATION];
+      return library = name;
     } catch (error) {
       // No right to FFI is not a missing library; anything else means "try the next name".
       if (error instanceof Deno.errors.NotCapable) throw error;
@@ -145,7 +163,7 @@ function libc(): Symbols {
   }
   throw new AppError(
     "libc_unavailable",
-    failures.length
+    failures.length > 0
       ? `Cannot open the C library: ${failures.join("; ")}`
       : `No C library is known for ${Deno.build.os}`,
     { remedy: "Run on Linux with glibc or musl, or on macOS" },
@@ -155,7 +173,7 @@ function libc(): Symbols {
 /** True when the C library can be opened on this system. */
 export function libcAvailable(): boolean {
   try {
-    libc();
+    libraryName();
     return true;
   } catch (error) {
     if (error instanceof AppError) return false;
@@ -163,10 +181,18 @@ export function libcAvailable(): boolean {
   }
 }
 
+/**
+ * Opens every function now. For tests: Deno 2.6 reports a library opened inside a test as its leak, so a
+ * test file whose tests come here calls this at its top.
+ */
+export function openAllOfLibc(): void {
+  if (!libcAvailable()) return;
+  for (const name of Object.keys(SYMBOLS) as (keyof Symbols)[]) symbol(name);
+}
+
 /** errno of this thread, negated; to be read right after the failed call. */
 function negativeErrno(): number {
-  const symbols = libc();
-  const location = symbols.__errno_location?.() ?? symbols.__error?.() ?? null;
+  const location = symbol(ERRNO_LOCATION)?.() ?? null;
   if (location === null) return -ERRNO.EINVAL;
   return -new Deno.UnsafePointerView(location).getInt32();
 }
@@ -188,7 +214,7 @@ export function cString(text: string): Uint8Array<ArrayBuffer> {
 
 /** Text of an errno (positive or negative), such as "Permission denied". */
 export function errnoText(errno: number): string {
-  const pointer = libc().strerror(Math.abs(errno));
+  const pointer = symbol("strerror")(Math.abs(errno));
   return pointer === null ? `error ${Math.abs(errno)}` : Deno.UnsafePointerView.getCString(pointer);
 }
 
@@ -208,23 +234,23 @@ export function check(value: number, what: string): number {
 
 /** `open(2)` without creating anything (a mode cannot be passed portably); see {@link O}. */
 export function open(path: string, flags: number): number {
-  return result(libc().open(cString(path), flags));
+  return result(symbol("open")(cString(path), flags));
 }
 
 /** `close(2)`. */
 export function close(fd: number): number {
-  return result(libc().close(fd));
+  return result(symbol("close")(fd));
 }
 
 /** `dup2(2)`: makes `to` another name of `from`. */
 export function dup2(from: number, to: number): number {
-  return result(libc().dup2(from, to));
+  return result(symbol("dup2")(from, to));
 }
 
 /** `fcntl(2)` with an integer argument. On Apple silicon only commands without an argument work. */
 export function fcntl(fd: number, command: number, argument = 0): number {
   if (darwin && arm64 && argument !== 0) return -ERRNO.EOPNOTSUPP;
-  return result(libc().fcntl(fd, command, BigInt(argument)));
+  return result(symbol("fcntl")(fd, command, BigInt(argument)));
 }
 
 /**
@@ -240,7 +266,7 @@ export function flock(
   const operation = action === "unlock"
     ? LOCK_RELEASE
     : LOCK_EXCLUSIVE | (nonblocking ? LOCK_NONBLOCKING : 0);
-  return result(libc().flock(fd, operation));
+  return result(symbol("flock")(fd, operation));
 }
 
 /**
@@ -273,13 +299,12 @@ export function lockFile(path: string, file: Deno.FsFile): boolean {
  * to a position nobody else has, and the descriptor that stands there is the one.
  */
 export function descriptorOf(file: Deno.FsFile): number {
-  const symbols = libc();
   const before = file.seekSync(0, Deno.SeekMode.Current);
   const mark = 2 ** 40 + Math.floor(Math.random() * 2 ** 32);
   file.seekSync(mark, Deno.SeekMode.Start);
   try {
     for (let fd = 3; fd < 4096; fd++) {
-      if (Number(symbols.lseek(fd, 0n, 1)) === mark) return fd;
+      if (Number(symbol("lseek")(fd, 0n, 1)) === mark) return fd;
     }
   } finally {
     file.seekSync(before, Deno.SeekMode.Start);
@@ -292,12 +317,12 @@ export function descriptorOf(file: Deno.FsFile): number {
 
 /** `link(2)`: a second name for a file, not following a link at `from`. */
 export function link(from: string, to: string): number {
-  return result(libc().link(cString(from), cString(to)));
+  return result(symbol("link")(cString(from), cString(to)));
 }
 
 /** `symlink(2)`; unlike `Deno.symlink` it needs no unrestricted file permission. */
 export function symlink(target: string, path: string): number {
-  return result(libc().symlink(cString(target), cString(path)));
+  return result(symbol("symlink")(cString(target), cString(path)));
 }
 
 /** How a child ended; the fields that do not apply are null. */
@@ -315,7 +340,7 @@ export interface WaitResult {
  */
 export function waitpid(pid: number): WaitResult | null | number {
   const status = new Int32Array(1);
-  const got = result(libc().waitpid(pid, status, 1));
+  const got = result(symbol("waitpid")(pid, status, 1));
   if (got === 0) return null;
   if (got < 0) return got;
   const word = status[0] ?? 0;
@@ -329,62 +354,62 @@ export function waitpid(pid: number): WaitResult | null | number {
 
 /** `setsid(2)`: a new session and process group; `-EPERM` for a group leader. */
 export function setsid(): number {
-  return result(libc().setsid());
+  return result(symbol("setsid")());
 }
 
 /** `getsid(2)`; 0 is the caller. */
 export function getsid(pid = 0): number {
-  return result(libc().getsid(pid));
+  return result(symbol("getsid")(pid));
 }
 
 /** `kill(2)`; a negative pid is a process group, signal 0 only asks. */
 export function kill(pid: number, signal: number): number {
-  return result(libc().kill(pid, signal));
+  return result(symbol("kill")(pid, signal));
 }
 
 /** Real user id. */
 export function getuid(): number {
-  return libc().getuid();
+  return symbol("getuid")();
 }
 
 /** Effective user id; 0 is root. */
 export function geteuid(): number {
-  return libc().geteuid();
+  return symbol("geteuid")();
 }
 
 /** Real group id. */
 export function getgid(): number {
-  return libc().getgid();
+  return symbol("getgid")();
 }
 
 /** Effective group id. */
 export function getegid(): number {
-  return libc().getegid();
+  return symbol("getegid")();
 }
 
 /** `setuid(2)`; glibc changes every thread. */
 export function setuid(uid: number): number {
-  return result(libc().setuid(uid));
+  return result(symbol("setuid")(uid));
 }
 
 /** `setgid(2)`; glibc changes every thread. */
 export function setgid(gid: number): number {
-  return result(libc().setgid(gid));
+  return result(symbol("setgid")(gid));
 }
 
 /** `setgroups(2)`: replaces the supplementary groups. */
 export function setgroups(gids: readonly number[]): number {
-  return result(libc().setgroups(BigInt(gids.length), Uint32Array.from(gids)));
+  return result(symbol("setgroups")(BigInt(gids.length), Uint32Array.from(gids)));
 }
 
 /** `umask(2)`. @returns The old mask. */
 export function umask(mask: number): number {
-  return libc().umask(mask);
+  return symbol("umask")(mask);
 }
 
 /** `prctl(2)`; see {@link PR}. `-ENOSYS` where there is none (macOS). */
 export function prctl(option: number, a2 = 0, a3 = 0, a4 = 0, a5 = 0): number {
-  const call = libc().prctl;
+  const call = symbol("prctl");
   return call
     ? result(call(option, BigInt(a2), BigInt(a3), BigInt(a4), BigInt(a5)))
     : -ERRNO.ENOSYS;
@@ -392,7 +417,7 @@ export function prctl(option: number, a2 = 0, a3 = 0, a4 = 0, a5 = 0): number {
 
 /** `syscall(2)` with integer arguments; `-ENOSYS` where there is none. */
 export function syscall(number: number, ...args: (number | bigint)[]): number {
-  const call = libc().syscall;
+  const call = symbol("syscall");
   if (!call || !linux) return -ERRNO.ENOSYS;
   const [a = 0, b = 0, c = 0, d = 0] = args;
   return result(
@@ -407,14 +432,14 @@ export function closeOnExecFrom(first: number): number {
 
 /** Empties the effective, permitted and inheritable capability sets of the calling thread. */
 export function clearCapabilities(): number {
-  const call = libc().capset;
+  const call = symbol("capset");
   if (!call) return -ERRNO.ENOSYS;
   return result(call(Uint32Array.of(0x20080522, 0), new Uint32Array(6)));
 }
 
 /** Reads the permitted capabilities of the calling thread as a bit mask, or a negative errno. */
 export function permittedCapabilities(): bigint {
-  const call = libc().capget;
+  const call = symbol("capget");
   if (!call) return BigInt(-ERRNO.ENOSYS);
   const data = new Uint32Array(6);
   const outcome = result(call(Uint32Array.of(0x20080522, 0), data));
@@ -469,11 +494,10 @@ export function tryExecve(
   argv: readonly string[],
   env?: Readonly<Record<string, string>>,
 ): number {
-  const symbols = libc();
   closeOnExecFrom(3);
   const SIGPIPE = 13;
-  const ignored = symbols.signal(SIGPIPE, null);
-  symbols.sigprocmask(darwin ? 3 : 2, new Uint8Array(128), null);
+  const ignored = symbol("signal")(SIGPIPE, null);
+  symbol("sigprocmask")(darwin ? 3 : 2, new Uint8Array(128), null);
   const argStrings = argv.map(cString);
   const envStrings = env &&
     Object.entries(env).map(([key, value]) => cString(`${key}=${value}`));
@@ -484,12 +508,12 @@ export function tryExecve(
   const args = stringArray(argStrings, arena);
   const outcome = result(
     envStrings
-      ? symbols.execve(cString(path), args, stringArray(envStrings, arena))
-      : symbols.execv(cString(path), args),
+      ? symbol("execve")(cString(path), args, stringArray(envStrings, arena))
+      : symbol("execv")(cString(path), args),
   );
   // Only a failed call comes here. The arena is used once more so that it was alive until now.
   arena.put(new Uint8Array(0));
-  symbols.signal(SIGPIPE, ignored);
+  symbol("signal")(SIGPIPE, ignored);
   return outcome;
 }
 

@@ -3,7 +3,7 @@ import { AppError } from "./errors.ts";
 import * as libc from "./libc.ts";
 
 // Opened here because Deno 2.6 reports a library that a test opens as that test's leak.
-libc.libcAvailable();
+libc.openAllOfLibc();
 
 const linuxOnly = { ignore: Deno.build.os !== "linux" };
 

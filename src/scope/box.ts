@@ -35,6 +35,8 @@ export type Access = "list" | "read" | "write" | "device";
 export interface BoxRule {
   readonly path: string;
   readonly access: Access;
+  /** Known to be something other than a directory. */
+  readonly file?: true;
 }
 
 /**
@@ -55,7 +57,8 @@ const DEVICES: readonly BoxRule[] = [
  */
 export function planBox(box: Box, seam: FileSeam = diskSeam): BoxRule[] {
   const rules: BoxRule[] = [];
-  const add = (access: Access) => (path: string) => rules.push({ path, access });
+  const add = (access: Access) => (path: string, file?: true) =>
+    rules.push(file ? { path, access, file } : { path, access });
   if (box.denyRead.length > 0) add("list")("/");
   cover("/", box.denyRead, seam, add("read"));
   for (const root of box.read) cover(root, box.denyRead, seam, add("read"));
@@ -87,7 +90,7 @@ function cover(
   root: string,
   denied: readonly string[],
   seam: FileSeam,
-  report: (path: string) => void,
+  report: (path: string, file?: true) => void,
 ): void {
   const inside = denied.filter((path) => isWithin(root, path));
   if (inside.length === 0) return report(root);
@@ -97,6 +100,6 @@ function cover(
     if (entry.link) continue;
     const path = child(root, entry.name);
     if (entry.directory) cover(path, inside, seam, report);
-    else if (!inside.some((other) => isWithin(other, path))) report(path);
+    else if (!inside.some((other) => isWithin(other, path))) report(path, true);
   }
 }

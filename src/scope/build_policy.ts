@@ -10,7 +10,7 @@ import {
   parent,
   resolvePath,
 } from "./paths.ts";
-import type { Policy, SandboxMode } from "./policy.ts";
+import { outsideRoots, type Policy, type SandboxMode } from "./policy.ts";
 import { CACHES, CLAUDE_CONFIG_KEPT, CREDENTIALS, START_FILES } from "./sensitive.ts";
 
 /** Where the things of one session lie. All paths absolute; links are resolved here. */
@@ -83,17 +83,6 @@ export function buildPolicy(input: PolicyInput, seam: FileSeam = diskSeam): Poli
     roots,
     boxes: { host: hostBox(input, agent, seam), agent },
   };
-}
-
-/** The error for a workdir that is in none of the roots. */
-export function outsideRoots(workdir: string, roots: readonly string[]): AppError {
-  return new AppError(
-    "workdir_outside_roots",
-    `Cannot work in "${workdir}": it is in none of the allowed roots (${
-      roots.join(", ") || "none"
-    })`,
-    { remedy: "Add the directory with `wegent-executor roots add PATH`" },
-  );
 }
 
 function agentBox(input: PolicyInput, workdir: string, seam: FileSeam): Box {

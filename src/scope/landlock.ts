@@ -128,7 +128,7 @@ function grant(ruleset: number, rule: BoxRule, features: LandlockFeatures): void
   attempt(fd, `Cannot open "${rule.path}" for the sandbox`);
   try {
     if (writable) assertInPlace(fd, rule.path);
-    const rights = ACCESS[rule.access] & features.fs;
+    const rights = ACCESS[rule.access] & features.fs & (rule.file ? FILE_RIGHTS : features.fs);
     let outcome = addRule(ruleset, rights, fd);
     // EINVAL is the kernel's word for "these rights are for directories, and this is none".
     if (outcome === -libc.ERRNO.EINVAL) outcome = addRule(ruleset, rights & FILE_RIGHTS, fd);

@@ -10,11 +10,17 @@
 import { AppError, errorText, toAppError } from "../platform/errors.ts";
 import * as libc from "../platform/libc.ts";
 import { planBox } from "./box.ts";
-import { outsideRoots } from "./build_policy.ts";
 import { dropCapabilities } from "./capabilities.ts";
 import { landlockAbi, restrictSelf } from "./landlock.ts";
 import { diskSeam, isWithin } from "./paths.ts";
-import { LAUNCH_KINDS, type LaunchKind, oneOf, parsePolicy, type Policy } from "./policy.ts";
+import {
+  LAUNCH_KINDS,
+  type LaunchKind,
+  oneOf,
+  outsideRoots,
+  parsePolicy,
+  type Policy,
+} from "./policy.ts";
 
 /** Name of the subcommand. */
 export const LAUNCH_COMMAND = "__launch";

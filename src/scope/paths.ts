@@ -111,7 +111,8 @@ export function resolvePath(path: string, seam: FileSeam): string {
 /** Refuses paths that are relative or climb. @throws {AppError} `path_invalid`. */
 export function assertPlain(path: string): void {
   const absolute = windows ? /^([A-Za-z]:)?[\\/]/.test(path) : path.startsWith("/");
-  if (absolute && !path.includes("\0") && !components(path).includes("..")) return;
+  const climbs = path.includes("..") && components(path).includes("..");
+  if (absolute && !climbs && !path.includes("\0")) return;
   throw new AppError(
     "path_invalid",
     `Expected an absolute path without "..", got ${JSON.stringify(path.slice(0, 300))}`,

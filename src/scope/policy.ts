@@ -127,3 +127,14 @@ function invalid(where: string, wanted: string, got: unknown): AppError {
     },
   );
 }
+
+/** The error for a workdir that is in none of the roots. */
+export function outsideRoots(workdir: string, roots: readonly string[]): AppError {
+  return new AppError(
+    "workdir_outside_roots",
+    `Cannot work in "${workdir}": it is in none of the allowed roots (${
+      roots.join(", ") || "none"
+    })`,
+    { remedy: "Add the directory with `wegent-executor roots add PATH`" },
+  );
+}
