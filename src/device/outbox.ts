@@ -17,6 +17,8 @@ import { writeCursor } from "./run_store.ts";
 const WINDOW_BYTES = 256 * 1024;
 /** How long an acknowledgement may take before the portion is sent again (or given up). */
 const ACK_MS = 15_000;
+/** Pause before a portion that failed on a live connection is tried again. */
+const RETRY_MS = 1000;
 
 /** The connection as the outbox needs it. */
 export interface OutboxLink {
@@ -56,6 +58,7 @@ export class RunDelivery {
   #again = false;
   #ended = false;
   #refusals = 0;
+  #retry: ReturnType<typeof setTimeout> | undefined;
   readonly #cursor: Deno.FsFile;
 
   /**
@@ -87,6 +90,7 @@ export class RunDelivery {
 
   /** A new registration: `serverSeq` is what the server holds of this run, if it counts. */
   registered(serverSeq: number | null): void {
+    if (this.#ended) return;
     this.#refusals = 0;
     if (serverSeq !== null) this.#rewind(serverSeq);
     this.pump();
@@ -104,15 +108,20 @@ export class RunDelivery {
     this.#pumping = true;
     this.#run().catch((error) => this.onFault(errorText(error))).finally(() => {
       this.#pumping = false;
-      if (!this.#again) return;
-      this.#again = false;
-      this.pump();
+      if (this.#again) {
+        this.#again = false;
+        this.pump();
+      } else if (this.undelivered > 0 && this.link.registered && !this.#ended) {
+        clearTimeout(this.#retry);
+        this.#retry = setTimeout(() => this.pump(), RETRY_MS);
+      }
     });
   }
 
   close(): void {
     if (this.#ended) return;
     this.#ended = true;
+    clearTimeout(this.#retry);
     this.#reader?.close();
     this.#cursor.close();
   }
