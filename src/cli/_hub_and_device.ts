@@ -27,7 +27,8 @@ export async function runHubAndDevice(
   const hub = await startHub({
     port,
     dataDir: settings.paths.hub,
-    defaultProvider: login ? "own" : "demo",
+    provider: login ? "own_login" : "demo",
+    log: (level, message, fields) => log.write(level, message, fields),
   });
   let end: string;
   try {
@@ -73,10 +74,8 @@ function announce(
 async function deviceKey(hub: Hub, settings: Settings): Promise<string> {
   const path = join(settings.paths.run, "hub-device.key");
   const stored = readTextIfExists(path)?.trim();
-  if (stored && await hub.isKeyValid(stored)) return stored;
-  const key = await hub.createApiKey(
-    `device ${settings.deviceName}`.slice(0, 100),
-  );
+  if (stored && !hub.firstRun) return stored;
+  const key = await hub.createApiKey("admin", `device ${settings.deviceName}`.slice(0, 100));
   writeFileAtomic(path, key + "\n");
   return key;
 }

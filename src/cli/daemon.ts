@@ -1,6 +1,7 @@
 /** Running the daemon in this process: signals, the agent's CLI, restart by replacing the process. */
 import type { Settings } from "../config/mod.ts";
-import { AppError, execve, EXIT, type Logger, selfCommand } from "../platform/mod.ts";
+import { execve } from "../platform/libc.ts";
+import { AppError, EXIT, type Logger, selfCommand } from "../platform/mod.ts";
 import { ensureClaude } from "../runtimes/mod.ts";
 import { type DaemonEnd, Supervisor } from "../supervisor/mod.ts";
 import { note, progressBar } from "./output.ts";

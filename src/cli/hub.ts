@@ -41,7 +41,9 @@ export default async function hub(args: string[]): Promise<number> {
     dataDir: typeof data === "string"
       ? expandHome(data, Deno.cwd())
       : homePaths(executorHome(sources)).hub,
-    defaultProvider: login ? "own" : "demo",
+    provider: login ? "own_login" : "demo",
+    log: (level, message) =>
+      level === "error" || level === "warn" ? note(`${level}: ${message}`) : undefined,
   });
   print(`Hub at ${server.url}`);
   if (server.firstRun) {

@@ -29,13 +29,10 @@ interface AssertModule {
 const module = untyped as unknown as AssertModule;
 export const assert: AssertModule["assert"] = module.assert;
 export const assertEquals: AssertModule["assertEquals"] = module.assertEquals;
-export const assertNotEquals: AssertModule["assertNotEquals"] =
-  module.assertNotEquals;
+export const assertNotEquals: AssertModule["assertNotEquals"] = module.assertNotEquals;
 export const assertStringIncludes: AssertModule["assertStringIncludes"] =
   module.assertStringIncludes;
 export const assertMatch: AssertModule["assertMatch"] = module.assertMatch;
-export const assertObjectMatch: AssertModule["assertObjectMatch"] =
-  module.assertObjectMatch;
+export const assertObjectMatch: AssertModule["assertObjectMatch"] = module.assertObjectMatch;
 export const assertThrows: AssertModule["assertThrows"] = module.assertThrows;
-export const assertRejects: AssertModule["assertRejects"] =
-  module.assertRejects;
+export const assertRejects: AssertModule["assertRejects"] = module.assertRejects;
