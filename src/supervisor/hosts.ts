@@ -26,6 +26,7 @@ import {
   writeFileAtomic,
 } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
+import { launchErrorOf } from "../scope/mod.ts";
 import { newSecret, readLine, socketPath, writeAll } from "./sockets.ts";
 
 /** A host must answer within this time after its process was started. */
@@ -403,21 +404,12 @@ function hostEnvironment(): Record<string, string> {
 }
 
 function launchError(line: string | null): AppError {
-  const parsed = z.looseObject({
-    launch_error: z.looseObject({
-      code: z.string(),
-      message: z.string(),
-      remedy: z.string().optional(),
-    }),
-  }).safeParse(line ? parseJson(line) : null);
-  if (!parsed.success) {
-    return new AppError(
-      "host_start_failed",
-      `The session host did not start: ${line ?? "no output"}`,
-    );
+  const error = line ? launchErrorOf(line) : null;
+  if (!error) {
+    const text = `The session host did not start: ${line ?? "no output"}`;
+    return new AppError("host_start_failed", text);
   }
-  const { code, message, remedy } = parsed.data.launch_error;
-  return new AppError(code, message, remedy ? { remedy } : {});
+  return new AppError(error.code, error.message, error.remedy ? { remedy: error.remedy } : {});
 }
 
 function parseJson(text: string): unknown {

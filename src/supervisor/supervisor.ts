@@ -11,17 +11,13 @@ import {
   EXIT,
   type Logger,
   proxyFor,
-  selfCommand,
-  sourceRoots,
   takeLock,
   toAppError,
   trustedCertificates,
   VERSION,
-  writeFileAtomic,
 } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
 import {
-  buildPolicy,
   deriveScope,
   renderWorkerPermissions,
   type SandboxStatus,
@@ -32,6 +28,7 @@ import { resolveWorkdir } from "../workdir/mod.ts";
 import { type ControlCommand, ControlServer } from "./control.ts";
 import { DeviceWorkerProcess } from "./device_worker.ts";
 import { HostManager } from "./hosts.ts";
+import { planSession } from "./session_plan.ts";
 
 /** How the daemon ended. */
 export type DaemonEnd = "stopped" | "restart";
@@ -303,73 +300,6 @@ export class Supervisor {
       host,
       workdir: resolved.path,
       notice: resolved.notice,
-    };
-  }
-
-  async #plan(
-    request: HostStart,
-    workdir: string,
-  ): Promise<Parameters<HostManager["start"]>[0]> {
-    const { paths, sandbox, agent, userHome } = this.#settings;
-    const agentBinary = await this.options.agentBinary();
-    const hostId = `h${Date.now().toString(36)}-${crypto.randomUUID().slice(0, 8)}`;
-    const dir = this.#hosts.dir(hostId);
-    const sessionDir = join(
-      paths.sessions,
-      String(request.task_id),
-      request.key,
-    );
-    ensurePrivateDir(dir);
-    // What the policy grants must exist when the launcher applies it.
-    for (const made of [sessionDir, join(sessionDir, "tmp")]) {
-      Deno.mkdirSync(made, { recursive: true, mode: 0o700 });
-    }
-    const configDir = request.own_login ? null : join(workdir, ".claude");
-    const policy = buildPolicy({
-      mode: sandbox.mode,
-      userHome,
-      home: paths.home,
-      workspaceRoot: this.#settings.workspaceRoot,
-      workdir,
-      roots: this.#settings.allowedRoots,
-      hostDir: dir,
-      runsDir: paths.runs,
-      sessionDir,
-      agentConfigDir: configDir ?? join(userHome, ".claude"),
-      agentsDir: paths.agents,
-      denyRead: sandbox.denyRead,
-      programDirs: sourceRoots(),
-      env: Deno.env.toObject(),
-    });
-    const policyFile = join(dir, "policy.json");
-    writeFileAtomic(policyFile, JSON.stringify(policy));
-    const self = selfCommand();
-    return {
-      hostId,
-      taskId: request.task_id,
-      key: request.key,
-      workdir,
-      command: [
-        ...self,
-        "__launch",
-        "--policy",
-        policyFile,
-        "--kind",
-        "host",
-        "--",
-        ...self,
-        "__host",
-      ],
-      spec: {
-        policy: policyFile,
-        runtime: request.runtime,
-        session_dir: sessionDir,
-        config_dir: configDir,
-        agent_binary: agentBinary,
-        idle_ms: agent.idleMs,
-        stall_ms: agent.stallMs,
-        self,
-      },
     };
   }
 
