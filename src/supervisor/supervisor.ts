@@ -292,7 +292,13 @@ export class Supervisor {
     }
     if (live) await this.#hosts.kill(live.hello.hostId);
     const host = await this.#hosts.start(
-      await this.#plan(request, resolved.path),
+      planSession(
+        settings,
+        settings.paths.hosts,
+        request,
+        resolved.path,
+        await this.options.agentBinary(),
+      ),
     );
     return {
       t: "host.started",
