@@ -172,14 +172,12 @@ export class RunDelivery {
       this.#rewind(portion[0]!.s - 1);
       return false;
     }
-    if (ack.seq !== undefined && ack.seq < last.s) {
-      this.#rewind(ack.seq);
+    if (ack.seq !== undefined ? ack.seq < last.s : ack.success !== true) {
+      this.#rewind(ack.seq ?? portion[0]!.s - 1);
       return !this.#refused(ack.error ?? "events missing");
     }
-    if (ack.success !== true) {
-      this.#rewind(portion[0]!.s - 1);
-      return !this.#refused(ack.error ?? "refused");
-    }
+    // Counted is delivered, also where the server found nothing to do with an event.
+    if (ack.error) this.onFault(`Server on run ${this.run.id}: ${ack.error}`);
     this.#refusals = 0;
     if (TERMINAL_EVENTS.has(last.e)) this.#end({ outcome: "delivered" });
     return true;
