@@ -60,8 +60,8 @@ Deno.test("startFaultProxy() passes data and the end of a stream unchanged", asy
   using conn = await connect(proxy.port);
   const data = bytes(500_000);
   const whole = typeof Socket.prototype.resetAndDestroy === "function";
-  const sending = send(conn, data).then(() => {
-    if (whole) return conn.closeWrite(); // See the proxy's comment on Deno 2.6.
+  const sending = send(conn, data).then(async () => {
+    if (whole) await conn.closeWrite(); // See the proxy's comment on Deno 2.6.
   });
   const back = await read(conn, data.length + (whole ? 1 : 0));
   assertEquals(back.length, data.length);
