@@ -26,6 +26,7 @@ const SYMBOLS = {
   umask: { parameters: ["u32"], result: "u32" },
   link: { parameters: ["buffer", "buffer"], result: "i32" },
   symlink: { parameters: ["buffer", "buffer"], result: "i32" },
+  readlink: { parameters: ["buffer", "buffer", "usize"], result: "isize" },
   execve: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
   execv: { parameters: ["buffer", "buffer"], result: "i32" },
   signal: { parameters: ["i32", "pointer"], result: "pointer" },

@@ -204,6 +204,16 @@ export function symlink(target: string, path: string): number {
   return result(symbol("symlink")(cString(target), cString(path)));
 }
 
+/**
+ * `readlink(2)`: what a link holds, or a negative errno. Unlike `Deno.readLink` it also reads those of
+ * `/proc`, for which Deno wants every permission.
+ */
+export function readlink(path: string): string | number {
+  const buffer = new Uint8Array(4096);
+  const length = result(symbol("readlink")(cString(path), buffer, BigInt(buffer.length)));
+  return length < 0 ? length : new TextDecoder().decode(buffer.subarray(0, length));
+}
+
 /** How a child ended; the fields that do not apply are null. */
 export interface WaitResult {
   readonly pid: number;

@@ -37,6 +37,8 @@ export interface BoxRule {
   readonly access: Access;
   /** Known to be something other than a directory. */
   readonly file?: true;
+  /** A place of the system's own, where links are followed. */
+  readonly system?: true;
 }
 
 /**
@@ -45,8 +47,8 @@ export interface BoxRule {
  */
 const DEVICES: readonly BoxRule[] = [
   ...["null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts"]
-    .map((name): BoxRule => ({ path: `/dev/${name}`, access: "device" })),
-  { path: "/dev/shm", access: "write" },
+    .map((name): BoxRule => ({ path: `/dev/${name}`, access: "device", system: true })),
+  { path: "/dev/shm", access: "write", system: true },
 ];
 
 /**
@@ -64,11 +66,7 @@ export function planBox(box: Box, seam: FileSeam = diskSeam): BoxRule[] {
   for (const root of box.read) cover(root, box.denyRead, seam, add("read"));
   const denied = [...box.denyRead, ...box.denyWrite];
   for (const root of withoutCovered(box.write, denied)) cover(root, denied, seam, add("write"));
-  for (const { path, access } of DEVICES) {
-    const real = seam.realPath(path);
-    if (real !== null) rules.push({ path: real, access });
-  }
-  return rules;
+  return [...rules, ...DEVICES];
 }
 
 /**

@@ -79,6 +79,9 @@ export function landlockAbi(): number {
   return abi > 0 ? Math.min(abi, NEWEST_ABI) : 0;
 }
 
+/** Linux's number for "file descriptor in bad state". */
+const EBADFD = 77;
+
 /** Numbers of the system calls, the same on every architecture. */
 const SYSCALL = { createRuleset: 444, addRule: 445, restrictSelf: 446 } as const;
 
@@ -121,19 +124,20 @@ function createRuleset(abi: number, { fs, scoped }: LandlockFeatures): number {
 }
 
 function grant(ruleset: number, rule: BoxRule, features: LandlockFeatures): void {
-  const writable = rule.access === "write";
+  const own = rule.access === "write" && !rule.system;
   // A read grant comes from a listing without links: one swapped in since then must not be followed.
-  const fd = libc.open(rule.path, libc.O.PATH | libc.O.CLOEXEC | (writable ? 0 : libc.O.NOFOLLOW));
+  const follow = own || rule.system ? 0 : libc.O.NOFOLLOW;
+  const fd = libc.open(rule.path, libc.O.PATH | libc.O.CLOEXEC | follow);
   if (fd === -libc.ERRNO.ENOENT || fd === -libc.ERRNO.ENOTDIR || fd === -libc.ERRNO.EACCES) return;
   attempt(fd, `Cannot open "${rule.path}" for the sandbox`);
   try {
-    if (writable) assertInPlace(fd, rule.path);
+    if (own) assertInPlace(fd, rule.path);
     const rights = ACCESS[rule.access] & features.fs & (rule.file ? FILE_RIGHTS : features.fs);
     let outcome = addRule(ruleset, rights, fd);
     // EINVAL is the kernel's word for "these rights are for directories, and this is none".
     if (outcome === -libc.ERRNO.EINVAL) outcome = addRule(ruleset, rights & FILE_RIGHTS, fd);
-    // EBADFD: files of the kernel's own file systems, which Landlock does not restrict either.
-    if (outcome !== -77) attempt(outcome, `Cannot grant "${rule.path}" in the sandbox`);
+    // Files of the kernel's own file systems cannot be granted; Landlock does not restrict them either.
+    if (outcome !== -EBADFD) attempt(outcome, `Cannot grant "${rule.path}" in the sandbox`);
   } finally {
     libc.close(fd);
   }
@@ -141,14 +145,13 @@ function grant(ruleset: number, rule: BoxRule, features: LandlockFeatures): void
 
 /** The descriptor is what gets granted, so its path is looked at after opening, not before. */
 function assertInPlace(fd: number, path: string): void {
-  const actual = Deno.readLinkSync(`/proc/self/fd/${fd}`);
+  const actual = libc.readlink(`/proc/self/fd/${fd}`);
   if (actual === path) return;
+  if (typeof actual === "number") attempt(actual, "Cannot look at /proc/self/fd");
   throw new AppError(
     "write_path_moved",
     `Expected "${path}" to be no link, but it leads to "${actual}"`,
-    {
-      remedy: "Remove the link; the next session may then write there",
-    },
+    { remedy: "Remove the link; the next session may then write there" },
   );
 }
 

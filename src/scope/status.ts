@@ -57,6 +57,7 @@ function limits(abi: number): string[] {
     "The network is open",
     "Unix sockets with a path (docker.sock, user bus, ssh-agent) can be reached by whoever may open them",
     "Names and sizes of files can be seen everywhere, also where contents cannot be read",
+    "Command lines of other processes can be seen",
     "Mode, times and extended attributes of the user's own files can be changed anywhere",
     "Other terminals of the same user can be opened, and shared memory in /dev/shm",
     "A file that appears directly in a directory above our state cannot be read until the next session",

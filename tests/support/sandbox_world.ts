@@ -1,0 +1,182 @@
+/**
+ * A small world for sandbox tests: a user's home with secrets, our state below it, a working directory,
+ * and something outside, as root or as an ordinary user. Processes are started by the real launcher:
+ * from source, or from the binary that `EXECUTOR_BINARY` names.
+ */
+import { fromFileUrl, join } from "../../src/platform/std/path.ts";
+import { buildPolicy, launchArgs, type LaunchKind, type PolicyInput } from "../../src/scope/mod.ts";
+
+/** Who runs in the world; only root can choose. */
+export type WorldUser = "root" | "ordinary";
+
+/** The id of Debian's user `nobody`. */
+const NOBODY = 65534;
+const ROOT = fromFileUrl(new URL("../../", import.meta.url));
+
+/** How a command in a world ended. */
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The users that can be tried here: both as root, else the one we are. */
+export function worldUsers(): WorldUser[] {
+  return Deno.uid() === 0 ? ["root", "ordinary"] : ["ordinary"];
+}
+
+/** See the module comment. */
+export class SandboxWorld implements Disposable {
+  readonly base = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "wx-" }));
+  readonly home = join(this.base, "home");
+  readonly executorHome = join(this.home, ".wegent-executor");
+  readonly workspace = join(this.executorHome, "workspace");
+  readonly workdir = join(this.workspace, "7");
+  readonly sessionDir = join(this.executorHome, "state/sessions/7");
+  readonly runsDir = join(this.executorHome, "state/runs");
+  readonly hostDir = join(this.executorHome, "run/hosts/h1");
+  readonly outside = join(this.base, "outside");
+  readonly env: Readonly<Record<string, string>>;
+  readonly #program: string[];
+
+  constructor(readonly user: WorldUser) {
+    Deno.chmodSync(this.base, 0o755);
+    for (const dir of [this.workdir, this.sessionDir, this.runsDir, this.hostDir, this.outside]) {
+      Deno.mkdirSync(dir, { recursive: true });
+    }
+    Deno.mkdirSync(join(this.base, "deno"));
+    for (const dir of [".ssh", ".cache", "bin", ".claude/projects", "Projects/p"]) {
+      Deno.mkdirSync(join(this.home, dir), { recursive: true });
+    }
+    this.put("home/.ssh/id", "ssh-secret");
+    this.put("home/.bashrc", "# start");
+    this.put("home/.claude/settings.json", "{}");
+    this.put("outside/kept", "kept");
+    for (const secret of ["device-config.json", "run/control.secret", "state/runs/journal"]) {
+      this.put(join("home/.wegent-executor", secret), "our-secret");
+    }
+    this.env = {
+      HOME: this.home,
+      PATH: `${this.home}/bin:/usr/bin:/bin`,
+      LC_ALL: "C",
+      DENO_DIR: join(this.base, "deno"),
+      NO_COLOR: "1",
+    };
+    this.#program = this.#installProgram();
+    this.own();
+  }
+
+  /** Writes a file at a path below the world's base. */
+  put(path: string, text: string): void {
+    Deno.writeTextFileSync(join(this.base, path), text);
+  }
+
+  /** Gives everything to the world's user. */
+  own(): void {
+    if (this.user !== "ordinary" || Deno.uid() !== 0) return;
+    const { success } = new Deno.Command("chown", {
+      args: ["-Rh", `${NOBODY}:${NOBODY}`, this.base],
+    })
+      .outputSync();
+    if (!success) throw new Error("Cannot give the world to its user");
+  }
+
+  /** Writes the session's policy and returns its path. */
+  policy(changes: Partial<PolicyInput> = {}): string {
+    const policy = buildPolicy({
+      mode: "required",
+      userHome: this.home,
+      home: this.executorHome,
+      workspaceRoot: this.workspace,
+      workdir: this.workdir,
+      roots: [this.workspace],
+      hostDir: this.hostDir,
+      runsDir: this.runsDir,
+      sessionDir: this.sessionDir,
+      env: this.env,
+      ...changes,
+    });
+    const path = join(this.hostDir, "policy.json");
+    Deno.writeTextFileSync(path, JSON.stringify(policy));
+    this.own();
+    return path;
+  }
+
+  /** Argv of the launcher for `argv`. */
+  launcher(policy: string, kind: LaunchKind, argv: readonly string[]): string[] {
+    return [...this.#program, ...launchArgs(policy, kind, argv)];
+  }
+
+  /** Runs a shell script in the agent's box. */
+  async agent(script: string, policy: string = this.policy()): Promise<Ended> {
+    return await this.run(this.launcher(policy, "agent", ["sh", "-c", script]));
+  }
+
+  /** Runs a command as the world's user, unboxed. */
+  async run(argv: readonly string[]): Promise<Ended> {
+    const { code, stdout, stderr } = await this.command(argv, "piped").output();
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    return { code, stdout: text(stdout), stderr: text(stderr) };
+  }
+
+  /** A command of the world's user, unboxed. */
+  command(argv: readonly string[], stdio: "piped" | "null"): Deno.Command {
+    const prefix = this.user === "ordinary" && Deno.uid() === 0
+      ? ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--"]
+      : [];
+    const [name, ...args] = [...prefix, ...argv];
+    return new Deno.Command(name!, {
+      args,
+      cwd: "/",
+      clearEnv: true,
+      env: this.env,
+      stdin: "null",
+      stdout: stdio,
+      stderr: stdio,
+      signal: AbortSignal.timeout(60_000),
+    });
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.base, { recursive: true });
+  }
+
+  /** The program where the user can read it, who may be kept out of our own directories. */
+  #installProgram(): string[] {
+    const dir = join(this.base, "program");
+    Deno.mkdirSync(dir);
+    const binary = Deno.env.get("EXECUTOR_BINARY");
+    const executable = join(dir, binary ? "wegent-executor" : "deno");
+    linkOrCopy(Deno.realPathSync(binary ?? Deno.execPath()), executable);
+    if (binary) return [executable];
+    for (const folder of ["src/scope", "src/platform"]) copyModules(folder, dir);
+    const entry = join(dir, "entry.ts");
+    // What main.ts does for `__launch`, without the packages of the rest of it.
+    Deno.writeTextFileSync(
+      entry,
+      'import { runLauncher } from "./src/scope/launcher.ts";\nrunLauncher(Deno.args.slice(1));\n',
+    );
+    const flags = ["--no-prompt", "--no-config", "--no-lock", "--quiet", "--allow-read"];
+    return [executable, "run", ...flags, "--allow-write", "--allow-env", "--allow-ffi", entry];
+  }
+}
+
+function copyModules(folder: string, to: string): void {
+  Deno.mkdirSync(join(to, folder), { recursive: true });
+  for (const entry of Deno.readDirSync(join(ROOT, folder))) {
+    if (entry.isFile) {
+      Deno.copyFileSync(join(ROOT, folder, entry.name), join(to, folder, entry.name));
+    }
+  }
+}
+
+function linkOrCopy(from: string, to: string): void {
+  try {
+    Deno.linkSync(from, to);
+  } catch (error) {
+    // Another file system, or one without hard links.
+    if (!(error instanceof Error)) throw error;
+    Deno.copyFileSync(from, to);
+    Deno.chmodSync(to, 0o755);
+  }
+}
