@@ -1,0 +1,132 @@
+/** Joins node's HTTP server (which Socket.IO needs) to a handler of web requests. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Buffer } from "node:buffer";
+
+/** Largest request body, in bytes: the demo model is sent whole conversations. */
+const MAX_BODY_BYTES = 32 * 1024 * 1024;
+/** Largest body of every other request. */
+const MAX_API_BODY_BYTES = 1024 * 1024;
+/** A body must have arrived within this time, in milliseconds. */
+const BODY_MS = 30_000;
+
+type Handler = (request: Request) => Response | Promise<Response>;
+
+/**
+ * A listener for `node:http` that answers with `handle`.
+ *
+ * @param origin Scheme and authority to build the request's URL from.
+ */
+export function webListener(
+  origin: () => string,
+  handle: Handler,
+  onFault: (error: unknown) => void,
+): (req: IncomingMessage, res: ServerResponse) => void {
+  return (req, res) => {
+    serve(req, res, origin(), handle).catch((error) => {
+      onFault(error);
+      if (!res.headersSent) res.writeHead(500).end();
+      else res.destroy();
+    });
+  };
+}
+
+async function serve(
+  req: IncomingMessage,
+  res: ServerResponse,
+  origin: string,
+  handle: Handler,
+): Promise<void> {
+  const path = req.url?.startsWith("/") ? req.url : "/";
+  const limit = path.startsWith("/demo/") ? MAX_BODY_BYTES : MAX_API_BODY_BYTES;
+  const gone = new AbortController();
+  res.on("close", () => gone.abort());
+  const method = req.method ?? "GET";
+  const body = method === "GET" || method === "HEAD" ? null : await readBody(req, limit);
+  if (body === "too_large") {
+    res.writeHead(413, { "connection": "close" }).end();
+    return;
+  }
+  const response = await handle(
+    new Request(origin + path, {
+      method,
+      headers: headersOf(req),
+      signal: gone.signal,
+      ...(body && { body }),
+    }),
+  );
+  res.writeHead(response.status, Object.fromEntries(response.headers));
+  await sendBody(response, res, gone.signal);
+}
+
+function headersOf(req: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(req.headers)) {
+    if (value === undefined) continue;
+    headers.set(name, Array.isArray(value) ? value.join(", ") : value);
+  }
+  return headers;
+}
+
+function readBody(
+  req: IncomingMessage,
+  limit: number,
+): Promise<Uint8Array<ArrayBuffer> | "too_large"> {
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    const timer = setTimeout(() => {
+      req.destroy();
+      reject(new Error("The request's body did not arrive in time"));
+    }, BODY_MS);
+    req.on("data", (chunk: Uint8Array) => {
+      size += chunk.length;
+      if (size <= limit) chunks.push(chunk);
+    });
+    req.on("end", () => {
+      clearTimeout(timer);
+      resolve(size > limit ? "too_large" : new Uint8Array(Buffer.concat(chunks)));
+    });
+    req.on("error", (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+  });
+}
+
+/** Streams the body at the reader's pace; stops when the reader is gone. */
+async function sendBody(
+  response: Response,
+  res: ServerResponse,
+  gone: AbortSignal,
+): Promise<void> {
+  const reader = response.body?.getReader();
+  if (!reader) {
+    res.end();
+    return;
+  }
+  const stop = () => {
+    reader.cancel().catch(() => {
+      // The stream is broken already; there is nothing left to stop.
+    });
+  };
+  gone.addEventListener("abort", stop, { once: true });
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done || gone.aborted) break;
+    if (!res.write(value)) await drained(res);
+  }
+  gone.removeEventListener("abort", stop);
+  res.end();
+}
+
+function drained(res: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const go = () => {
+      res.off("drain", go);
+      res.off("close", go);
+      resolve();
+    };
+    res.on("drain", go);
+    res.on("close", go);
+  });
+}

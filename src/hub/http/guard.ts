@@ -1,0 +1,47 @@
+/**
+ * Who may speak to a server on the loopback address: pages of other sites (cross-site requests) and
+ * names that were made to point here (DNS rebinding) may not.
+ */
+
+/** Headers of every answer. */
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  "content-security-policy": [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; "),
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "permissions-policy": "camera=(), geolocation=(), microphone=()",
+};
+
+/**
+ * Checks the `Host` and `Origin` of a request.
+ *
+ * @param port The port the hub listens on.
+ * @returns Why the request is refused, or null.
+ */
+export function refusal(
+  host: string | null | undefined,
+  origin: string | null | undefined,
+  port: number,
+): string | null {
+  const own = [`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`];
+  if (port === 80) own.push("127.0.0.1", "localhost", "[::1]");
+  if (!host || !own.includes(host.toLowerCase())) {
+    return "This host name is not served here";
+  }
+  // Programs send no origin; browsers always do where it matters.
+  if (origin && origin.toLowerCase() !== `http://${host.toLowerCase()}`) {
+    return "Requests from other sites are refused";
+  }
+  return null;
+}

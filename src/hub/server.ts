@@ -1,0 +1,125 @@
+/** The hub's one listener: REST, page and Socket.IO on a loopback port. */
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import { Server as SocketServer } from "socket.io";
+import { AppError, errorText, EXIT } from "../platform/mod.ts";
+import { NAMESPACE, PING_INTERVAL_MS, PING_TIMEOUT_MS } from "../protocol/mod.ts";
+import { type CoreOptions, HubCore } from "./core.ts";
+import { hubApp } from "./http/app.ts";
+import { webListener } from "./http/adapter.ts";
+import { refusal } from "./http/guard.ts";
+import { serveBrowsers } from "./sockets/chat.ts";
+import { serveDevices } from "./sockets/device.ts";
+
+/**
+ * Largest frame taken in, in bytes. The wire's bound is 1,000,000 characters (a device keeps below
+ * 950,000), which are up to three bytes each.
+ */
+const MAX_FRAME_BYTES = 4_000_000;
+
+/** What the first start of a hub hands out, once. */
+export interface FirstRun {
+  userName: string;
+  password: string;
+  /** Signs in once within 15 minutes. */
+  loginUrl: string;
+}
+
+/** A hub that answers. */
+export interface HubServer {
+  readonly core: HubCore;
+  /** Only at the first start. */
+  readonly firstRun: FirstRun | null;
+  /** Refuses new connections, stores what has arrived and closes. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a hub in this thread.
+ *
+ * @throws {AppError} `port_in_use`, or see {@link openStore}.
+ */
+export async function serveHub(options: CoreOptions): Promise<HubServer> {
+  const core = new HubCore(options);
+  try {
+    const app = hubApp(core);
+    const http = createServer(
+      { keepAliveTimeout: 5000, headersTimeout: 15_000 },
+      webListener(
+        () => core.url,
+        (request) => app.fetch(request),
+        (error) => core.log("warn", "A request failed", { error: errorText(error) }),
+      ),
+    );
+    const io = socketServer(http, core);
+    await listen(http, options);
+    const first = await core.auth.firstRun();
+    return {
+      core,
+      firstRun: first && {
+        userName: first.user.user_name,
+        password: first.password,
+        loginUrl: core.issueLoginLink(),
+      },
+      close: () => close(core, io, http),
+    };
+  } catch (error) {
+    core.close();
+    throw error;
+  }
+}
+
+function socketServer(http: Server, core: HubCore): SocketServer {
+  const io = new SocketServer(http, {
+    path: "/socket.io",
+    transports: ["websocket"],
+    serveClient: false,
+    pingInterval: PING_INTERVAL_MS,
+    pingTimeout: PING_TIMEOUT_MS,
+    maxHttpBufferSize: MAX_FRAME_BYTES,
+    connectTimeout: 15_000,
+    allowRequest: (req: IncomingMessage, decide) => {
+      const reason = refusal(req.headers.host, req.headers.origin, core.port);
+      decide(reason, reason === null);
+    },
+  });
+  core.audience = serveBrowsers(io.of(NAMESPACE.chat), core);
+  serveDevices(io.of(NAMESPACE.device), core);
+  return io;
+}
+
+function listen(http: Server, options: CoreOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    http.once("error", (error: Error & { code?: string }) => {
+      reject(
+        error.code === "EADDRINUSE"
+          ? new AppError(
+            "port_in_use",
+            `Port ${options.port} is in use`,
+            {
+              remedy: "Choose another with --port PORT",
+              exitCode: EXIT.tempfail,
+              cause: error,
+            },
+          )
+          : error,
+      );
+    });
+    http.listen(options.port, options.host, resolve);
+  });
+}
+
+async function close(
+  core: HubCore,
+  io: SocketServer,
+  http: Server,
+): Promise<void> {
+  core.draining = true;
+  core.ingest.flush();
+  io.disconnectSockets(true);
+  http.closeAllConnections();
+  await Promise.race([
+    new Promise<void>((resolve) => void io.close(() => resolve())),
+    new Promise<void>((resolve) => setTimeout(resolve, 1000)),
+  ]);
+  core.close();
+}

@@ -1,0 +1,35 @@
+/** Everything the hub remembers, in one SQLite database. */
+import { type Database, openDatabase } from "./database.ts";
+import { DeviceStore } from "./devices.ts";
+import { RunStore } from "./runs.ts";
+import { TaskStore } from "./tasks.ts";
+import { UserStore } from "./users.ts";
+
+export type { DeviceRow } from "./devices.ts";
+export type { DispatchRow, SubtaskRow, TaskRow, TurnEnd } from "./tasks.ts";
+export type { ApiKeyRow, SettingsRow, UserRow } from "./users.ts";
+
+/** The hub's memory. */
+export interface Store {
+  readonly db: Database;
+  readonly users: UserStore;
+  readonly devices: DeviceStore;
+  readonly tasks: TaskStore;
+  readonly runs: RunStore;
+}
+
+/**
+ * Opens the store in `dataDir`, which must exist.
+ *
+ * @throws {AppError} `hub_data_in_use` or `hub_data_newer`.
+ */
+export function openStore(dataDir: string): Store {
+  const db = openDatabase(dataDir);
+  return {
+    db,
+    users: new UserStore(db),
+    devices: new DeviceStore(db),
+    tasks: new TaskStore(db),
+    runs: new RunStore(db),
+  };
+}

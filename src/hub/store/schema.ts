@@ -1,0 +1,185 @@
+/**
+ * Tables of the hub and their invariants. States and transitions are guarded here, in the database:
+ * no code path can take a turn out of its final state except by counting up its attempt.
+ */
+import type { DatabaseSync } from "node:sqlite";
+import { AppError } from "../../platform/mod.ts";
+
+/** One step per released shape; the database's `user_version` is the number of steps applied. */
+const MIGRATIONS: readonly string[] = [
+  `
+CREATE TABLE users (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  user_name TEXT NOT NULL UNIQUE CHECK (length(user_name) BETWEEN 1 AND 100),
+  password_hash TEXT NOT NULL,
+  is_admin INTEGER NOT NULL DEFAULT 0 CHECK (is_admin IN (0, 1)),
+  is_active INTEGER NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)),
+  created_at TEXT NOT NULL
+);
+
+CREATE TABLE api_keys (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  user_id INTEGER NOT NULL REFERENCES users(id),
+  name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+  description TEXT,
+  key_hash TEXT NOT NULL UNIQUE CHECK (length(key_hash) = 64),
+  key_prefix TEXT NOT NULL,
+  expires_at TEXT NOT NULL,
+  last_used_at TEXT,
+  is_active INTEGER NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)),
+  created_at TEXT NOT NULL
+);
+CREATE INDEX api_keys_user ON api_keys(user_id);
+
+CREATE TABLE devices (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  user_id INTEGER NOT NULL REFERENCES users(id),
+  device_id TEXT NOT NULL CHECK (length(device_id) BETWEEN 1 AND 100 AND instr(device_id, ':') = 0),
+  name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+  alias TEXT CHECK (alias IS NULL OR length(alias) BETWEEN 1 AND 100),
+  device_type TEXT NOT NULL CHECK (device_type IN ('local', 'cloud', 'remote')),
+  bind_shell TEXT NOT NULL CHECK (bind_shell IN ('claudecode', 'openclaw')),
+  is_default INTEGER NOT NULL DEFAULT 0 CHECK (is_default IN (0, 1)),
+  is_active INTEGER NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)),
+  executor_version TEXT,
+  client_ip TEXT,
+  runtime_transfer_host TEXT,
+  capabilities TEXT,
+  sandbox TEXT,
+  created_at TEXT NOT NULL,
+  UNIQUE (user_id, device_id)
+);
+CREATE UNIQUE INDEX devices_one_default ON devices(user_id) WHERE is_default = 1 AND is_active = 1;
+CREATE UNIQUE INDEX devices_one_cloud ON devices(user_id) WHERE device_type = 'cloud' AND is_active = 1;
+
+CREATE TABLE tasks (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  user_id INTEGER NOT NULL REFERENCES users(id),
+  title TEXT NOT NULL,
+  device_id TEXT,
+  is_deleted INTEGER NOT NULL DEFAULT 0 CHECK (is_deleted IN (0, 1)),
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL
+);
+CREATE INDEX tasks_user ON tasks(user_id, is_deleted, updated_at);
+
+CREATE TABLE subtasks (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  task_id INTEGER NOT NULL REFERENCES tasks(id),
+  message_id INTEGER NOT NULL CHECK (message_id > 0),
+  role TEXT NOT NULL CHECK (role IN ('user', 'assistant')),
+  status TEXT NOT NULL CHECK (status IN ('PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED')),
+  content TEXT NOT NULL DEFAULT '',
+  error TEXT,
+  error_code TEXT,
+  usage TEXT,
+  device_id TEXT,
+  attempt INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  UNIQUE (task_id, message_id),
+  CHECK (role = 'assistant' OR status = 'COMPLETED')
+);
+CREATE INDEX subtasks_open ON subtasks(status) WHERE status IN ('PENDING', 'RUNNING');
+CREATE TRIGGER subtasks_final BEFORE UPDATE ON subtasks
+WHEN OLD.status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND NEW.status <> OLD.status
+  AND NOT (OLD.status <> 'COMPLETED' AND NEW.status = 'PENDING' AND NEW.attempt = OLD.attempt + 1)
+BEGIN SELECT RAISE(ABORT, 'A turn does not leave its final state'); END;
+CREATE TRIGGER subtasks_forward BEFORE UPDATE ON subtasks
+WHEN OLD.status = 'RUNNING' AND NEW.status = 'PENDING'
+BEGIN SELECT RAISE(ABORT, 'A running turn does not become pending again'); END;
+
+CREATE TABLE dispatches (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  user_id INTEGER NOT NULL REFERENCES users(id),
+  device_id TEXT NOT NULL,
+  task_id INTEGER NOT NULL REFERENCES tasks(id),
+  subtask_id INTEGER NOT NULL REFERENCES subtasks(id),
+  attempt INTEGER NOT NULL CHECK (attempt > 0),
+  session TEXT CHECK (session IS NULL OR length(session) BETWEEN 1 AND 100),
+  last_seq INTEGER NOT NULL DEFAULT 0 CHECK (last_seq >= 0),
+  state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'closed')),
+  device_state TEXT NOT NULL DEFAULT 'unsent' CHECK (device_state IN ('unsent', 'sent', 'accepted', 'ended')),
+  cancel_requested INTEGER NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)),
+  created_at TEXT NOT NULL,
+  ended_at TEXT,
+  UNIQUE (subtask_id, attempt)
+);
+CREATE UNIQUE INDEX dispatches_session ON dispatches(user_id, device_id, session) WHERE session IS NOT NULL;
+CREATE INDEX dispatches_live ON dispatches(user_id, device_id) WHERE device_state <> 'ended' OR state = 'open';
+CREATE TRIGGER dispatches_forward BEFORE UPDATE ON dispatches
+WHEN NEW.last_seq < OLD.last_seq OR (OLD.state = 'closed' AND NEW.state = 'open')
+  OR (OLD.device_state = 'ended' AND NEW.device_state <> 'ended')
+  OR (OLD.session IS NOT NULL AND NEW.session IS NOT OLD.session)
+BEGIN SELECT RAISE(ABORT, 'A dispatch only goes forward'); END;
+
+CREATE TABLE blocks (
+  dispatch_id INTEGER NOT NULL REFERENCES dispatches(id),
+  idx INTEGER NOT NULL CHECK (idx >= 0),
+  block_id TEXT NOT NULL,
+  type TEXT NOT NULL CHECK (type IN ('text', 'thinking', 'tool')),
+  status TEXT NOT NULL CHECK (status IN ('streaming', 'generating_arguments', 'pending', 'done', 'error')),
+  timestamp INTEGER NOT NULL,
+  tool_name TEXT,
+  tool_input TEXT,
+  tool_output TEXT,
+  content TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (dispatch_id, idx)
+) WITHOUT ROWID;
+
+-- Text arrives in pieces; they are joined into blocks.content when the turn ends.
+CREATE TABLE block_parts (
+  id INTEGER PRIMARY KEY,
+  dispatch_id INTEGER NOT NULL REFERENCES dispatches(id),
+  idx INTEGER NOT NULL,
+  content TEXT NOT NULL
+);
+CREATE INDEX block_parts_block ON block_parts(dispatch_id, idx, id);
+
+CREATE TABLE settings (
+  user_id INTEGER PRIMARY KEY REFERENCES users(id),
+  provider TEXT NOT NULL CHECK (provider IN ('own_login', 'key', 'demo')),
+  model TEXT,
+  base_url TEXT,
+  api_key_sealed BLOB,
+  updated_at TEXT NOT NULL
+);
+`,
+];
+
+/**
+ * Prepares a freshly opened database: journal mode, durability, migrations.
+ *
+ * @throws {AppError} `hub_data_in_use` when another hub holds it, `hub_data_newer` when a newer
+ * version wrote it.
+ */
+export function prepareDatabase(db: DatabaseSync): void {
+  try {
+    // One hub per data directory: the lock lives as long as this connection.
+    db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL");
+  } catch (error) {
+    throw new AppError(
+      "hub_data_in_use",
+      "Another hub is using this data directory",
+      { remedy: "Stop it, or choose another with --data DIR", cause: error },
+    );
+  }
+  // An acknowledged event must survive a power cut: it is not sent again.
+  db.exec("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+  const row = db.prepare("PRAGMA user_version").get() as
+    | { user_version: number }
+    | undefined;
+  const version = row?.user_version ?? 0;
+  if (version > MIGRATIONS.length) {
+    throw new AppError(
+      "hub_data_newer",
+      `The hub's data has shape ${version}, this program knows ${MIGRATIONS.length}`,
+      { remedy: "Use a newer version of wegent-executor" },
+    );
+  }
+  for (const [step, sql] of MIGRATIONS.slice(version).entries()) {
+    db.exec(
+      `BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${version + step + 1}; COMMIT`,
+    );
+  }
+}
