@@ -1,6 +1,7 @@
 /** One daemon per home directory: an advisory lock that dies with its owner. */
 import { AppError, errorText, EXIT } from "./errors.ts";
 import { lockFile } from "./libc.ts";
+import { delay } from "./std/async.ts";
 
 /** A held lock. */
 export interface DaemonLock {
@@ -54,4 +55,32 @@ function readPid(file: Deno.FsFile): string | null {
     if (errorText(error)) return null;
     throw error;
   }
+}
+
+/**
+ * Waits until this process holds the lock at `path`.
+ *
+ * @throws {AppError} `lock_timeout` when another process holds it for `ms` milliseconds.
+ */
+export async function takeFileLock(
+  path: string,
+  ms: number,
+  signal?: AbortSignal,
+): Promise<DaemonLock> {
+  const file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 });
+  try {
+    const deadline = Date.now() + ms;
+    while (!lockFile(path, file)) {
+      if (Date.now() > deadline) {
+        throw new AppError("lock_timeout", `Another process holds "${path}"`, {
+          exitCode: EXIT.tempfail,
+        });
+      }
+      await delay(200, signal ? { signal } : {});
+    }
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+  return { release: () => file.close() };
 }

@@ -11,5 +11,5 @@ export { selfCommand, sourceRoots } from "./self.ts";
 export { VERSION } from "./version.ts";
 export { isLoopback, proxyFor } from "./proxy.ts";
 export { trustedCertificates } from "./trust.ts";
-export { takeLock } from "./lock.ts";
+export { takeFileLock, takeLock } from "./lock.ts";
 export type { DaemonLock } from "./lock.ts";
