@@ -81,6 +81,13 @@ export class SandboxWorld implements Disposable {
     if (!success) throw new Error("Cannot give the world to its user");
   }
 
+  /** Makes another program usable for the world's user. @returns Its path in the world. */
+  addProgram(path: string, name: string): string {
+    const to = join(this.base, "program", name);
+    linkOrCopy(Deno.realPathSync(path), to);
+    return to;
+  }
+
   /** Writes the session's policy and returns its path. */
   policy(changes: Partial<PolicyInput> = {}): string {
     const policy = buildPolicy({
