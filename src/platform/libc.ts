@@ -121,6 +121,11 @@ export function close(fd: number): number {
   return result(symbol("close")(fd));
 }
 
+/** `read(2)` into `buffer`; 0 at the end. */
+export function read(fd: number, buffer: Uint8Array<ArrayBuffer>): number {
+  return result(symbol("read")(fd, buffer, BigInt(buffer.length)));
+}
+
 /** `dup2(2)`: makes `to` another name of `from`. */
 export function dup2(from: number, to: number): number {
   return result(symbol("dup2")(from, to));

@@ -13,3 +13,5 @@ export { isLoopback, proxyFor } from "./proxy.ts";
 export { trustedCertificates } from "./trust.ts";
 export { takeFileLock, takeLock } from "./lock.ts";
 export type { DaemonLock } from "./lock.ts";
+export { listPids, procStat, readProc } from "./proc.ts";
+export type { ProcStat } from "./proc.ts";

@@ -1,12 +1,16 @@
 /** Processes of this machine: is one alive, when did it start. */
 import { errorText } from "./errors.ts";
+import { procStat } from "./proc.ts";
 
 /**
  * Start time of process `pid` in an opaque, comparable form, or null when there is no such process.
  * A pid alone is not an identity: the kernel uses it again.
  */
 export async function processStartTime(pid: number): Promise<string | null> {
-  if (Deno.build.os === "linux") return linuxStartTime(pid);
+  if (Deno.build.os === "linux") {
+    const stat = procStat(pid);
+    return stat && !stat.zombie ? stat.startTime : null;
+  }
   if (Deno.build.os === "windows") return null;
   const { success, stdout } = await new Deno.Command("ps", {
     args: ["-o", "lstart=", "-p", String(pid)],
@@ -17,19 +21,6 @@ export async function processStartTime(pid: number): Promise<string | null> {
   }).output();
   const text = new TextDecoder().decode(stdout).trim();
   return success && text ? text : null;
-}
-
-function linuxStartTime(pid: number): string | null {
-  let stat: string;
-  try {
-    stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  } catch (error) {
-    if (isGone(error)) return null;
-    throw error;
-  }
-  // The second field is the command in parentheses and may itself hold blanks and parentheses.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields[0] === "Z" ? null : fields[19] ?? null;
 }
 
 /** True while the process `pid` that started at `startTime` is alive. */

@@ -17,8 +17,10 @@ import {
   AppError,
   ensurePrivateDir,
   errorText,
+  listPids,
   type Logger,
   processStartTime,
+  readProc,
   readTextIfExists,
   removeIfExists,
   sameProcessAlive,
@@ -377,20 +379,9 @@ export function sweepMarked(hostId: string): number {
   if (Deno.build.os !== "linux") return 0;
   const mark = `WEGENT_AGENT_MARK=${hostId}`;
   let killed = 0;
-  for (const entry of Deno.readDirSync("/proc")) {
-    const pid = Number(entry.name);
-    if (!Number.isInteger(pid) || pid === Deno.pid) continue;
-    let environ: string;
-    try {
-      environ = Deno.readTextFileSync(`/proc/${pid}/environ`);
-    } catch (error) {
-      // Gone by now, or somebody else's process.
-      if (error instanceof Error) continue;
-      throw error;
-    }
-    if (environ.split("\0").includes(mark) && signalProcess(pid, "SIGKILL")) {
-      killed++;
-    }
+  for (const pid of listPids()) {
+    if (pid === Deno.pid || !readProc(pid, "environ")?.split("\0").includes(mark)) continue;
+    if (signalProcess(pid, "SIGKILL")) killed++;
   }
   return killed;
 }

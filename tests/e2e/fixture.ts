@@ -64,7 +64,13 @@ export async function withDevice(
       executionRequest({ ...ids, prompt, model: { baseUrl: model.url } }),
     startDaemon,
   };
-  await test(fixture);
+  try {
+    await test(fixture);
+  } catch (error) {
+    // What the device said is worth more than the assertion alone.
+    const tail = fixture.daemon.lines.slice(-30).map((line) => line.text).join("\n");
+    throw new Error(`${error instanceof Error ? error.stack : error}\n--- device\n${tail}`);
+  }
 }
 
 /** Pids of the agents' CLIs of a world. */
