@@ -84,9 +84,8 @@ export class JournalWriter {
   ): JournalTail {
     if (events.length === 0) return this.tail;
     let seq = this.#seq;
-    const text = events.map((ev) =>
-      JSON.stringify({ s: ++seq, e: ev.event, d: ev.data }) + "\n"
-    ).join("");
+    const text = events.map((ev) => JSON.stringify({ s: ++seq, e: ev.event, d: ev.data }) + "\n")
+      .join("");
     const bytes = encoder.encode(text);
     try {
       for (let written = 0; written < bytes.length;) {
@@ -101,8 +100,7 @@ export class JournalWriter {
         "Cannot write the run's journal",
         {
           cause: error,
-          remedy:
-            "Free space on the disk that holds the executor's home directory",
+          remedy: "Free space on the disk that holds the executor's home directory",
         },
       );
     }

@@ -1,0 +1,147 @@
+/** Keeps the agent's process alive between turns and starts another one when that does not fit. */
+import { AppError, ensurePrivateDir, type Logger, writeFileAtomic } from "../platform/mod.ts";
+import { join } from "../platform/std/path.ts";
+import { ClaudeProcess, type LaunchPlan, planArguments } from "../runtimes/mod.ts";
+import { launchArgs } from "../scope/mod.ts";
+import type { HostSpec } from "./attach_protocol.ts";
+import { reapOrphans, sweep } from "./processes.ts";
+import { SessionFile } from "./session_file.ts";
+
+/** Limit for interrupting what the agent does by itself when a turn is to begin. */
+const SETTLE_MS = 2000;
+
+/** A process ready for a turn. */
+export interface AcquiredAgent {
+  readonly process: ClaudeProcess;
+  /** `live`: kept from the turn before. */
+  readonly how: "live" | "resume" | "fresh";
+}
+
+/** See the module comment. */
+export class AgentKeeper {
+  readonly session: SessionFile;
+  #process: ClaudeProcess | null = null;
+  #fingerprint = "";
+  /** Resolves when nothing of the last process is left. */
+  #cleaned: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly spec: HostSpec,
+    private readonly log: Logger,
+    private readonly onAgent: (pid: number | null) => void,
+  ) {
+    this.session = new SessionFile(spec.session_dir, {
+      workdir: spec.workdir,
+      configDir: spec.config_dir,
+    });
+  }
+
+  get pid(): number | null {
+    return this.#process?.pid ?? null;
+  }
+
+  /** Private directory for temporary files of the agent. */
+  get tempDir(): string {
+    return join(this.spec.session_dir, "tmp");
+  }
+
+  /**
+   * A process for a turn: the live one when it was started from an equal plan, else a new one that
+   * resumes the conversation, if there is one.
+   *
+   * @param fresh Begins a new conversation in a new process.
+   */
+  async acquire(plan: LaunchPlan, fresh: boolean): Promise<AcquiredAgent> {
+    const live = this.#process;
+    if (live && !fresh && this.#fingerprint === plan.fingerprint && await settled(live)) {
+      return { process: live, how: "live" };
+    }
+    await this.end();
+    const saved = fresh ? null : this.session.read();
+    const argv = planArguments(
+      plan,
+      saved
+        ? { kind: "resume", id: saved.id, model: saved.model }
+        : { kind: "fresh", id: crypto.randomUUID() },
+    );
+    return { process: this.#start(plan, argv), how: saved ? "resume" : "fresh" };
+  }
+
+  #start(plan: LaunchPlan, args: readonly string[]): ClaudeProcess {
+    const { spec } = this;
+    for (const { path, text } of plan.files) writeFileAtomic(path, text);
+    ensurePrivateDir(this.tempDir);
+    if (spec.config_dir !== null) ensurePrivateDir(spec.config_dir);
+    requireDirectory(spec.workdir);
+    const process = ClaudeProcess.start({
+      argv: [
+        ...spec.self,
+        ...launchArgs(spec.policy, "agent", [spec.agent_binary, ...args]),
+      ],
+      env: { ...plan.env, ...sourceCache(spec) },
+      cwd: spec.workdir,
+      secrets: plan.secrets,
+    });
+    this.#process = process;
+    this.#fingerprint = plan.fingerprint;
+    this.log.info("Agent started", { pid: process.pid });
+    this.onAgent(process.pid);
+    this.#cleaned = process.exit.then(async ({ code, signal }) => {
+      this.log.info("Agent ended", { pid: process.pid, code, signal });
+      this.#process = null;
+      this.onAgent(null);
+      // Whatever the reason: a dead CLI leaves its commands running as orphans.
+      await this.sweep();
+    });
+    return process;
+  }
+
+  /**
+   * Ends the process and everything it left behind; the conversation can be resumed.
+   *
+   * @param hurry Spends little time on asking politely.
+   */
+  async end(hurry = false): Promise<void> {
+    const process = this.#process;
+    if (process) await process.stop(hurry);
+    // Not to wait for ever on a process that even SIGKILL does not end.
+    if (!process || process.exited) await this.#cleaned;
+    else await this.sweep();
+  }
+
+  /** Kills what is left of the agent. */
+  async sweep(): Promise<void> {
+    const killed = await sweep(this.spec.host);
+    if (killed > 0) this.log.info("Ended processes the agent left behind", { killed });
+  }
+
+  /** Collects orphans that ended while the agent lives. */
+  reap(): void {
+    reapOrphans(new Set(this.#process ? [this.#process.pid] : []));
+  }
+}
+
+/** A process that works for nobody is interrupted first, so that it does not mix with the turn. */
+async function settled(process: ClaudeProcess): Promise<boolean> {
+  if (process.exited) return false;
+  if (!process.busy) return true;
+  await process.interrupt(SETTLE_MS);
+  return await process.idle(SETTLE_MS) && !process.exited;
+}
+
+function requireDirectory(path: string): void {
+  try {
+    if (Deno.statSync(path).isDirectory) return;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  throw new AppError("workdir_missing", `The working directory "${path}" is gone`, {
+    remedy: "Create it again, or start a new conversation",
+  });
+}
+
+/** The launcher, when it runs from source, needs Deno's cache where it is. */
+function sourceCache(spec: HostSpec): Record<string, string> {
+  const dir = spec.self.length > 1 ? Deno.env.get("DENO_DIR") : undefined;
+  return dir ? { DENO_DIR: dir } : {};
+}

@@ -1,0 +1,76 @@
+/** What a session remembers of its agent's conversation, so that it can be resumed. */
+import { z } from "zod";
+import { readTextIfExists, removeIfExists, writeFileAtomic } from "../platform/mod.ts";
+import { join } from "../platform/std/path.ts";
+
+/** Content of `session.json`. The agent may write in that directory, so it is parsed with suspicion. */
+const savedSession = z.object({
+  version: z.literal(1),
+  agent: z.literal("claude"),
+  id: z.uuid(),
+  model: z.string().max(200).nullable(),
+  /** A conversation is found by these two; when one has changed it is another place. */
+  workdir: z.string(),
+  config_dir: z.string().nullable(),
+});
+export type SavedSession = z.infer<typeof savedSession>;
+
+/** Where a conversation lives. */
+export interface SessionPlace {
+  readonly workdir: string;
+  readonly configDir: string | null;
+}
+
+/** The file of one session directory. */
+export class SessionFile {
+  readonly #path: string;
+  #last = "";
+
+  constructor(dir: string, private readonly place: SessionPlace) {
+    this.#path = join(dir, "session.json");
+  }
+
+  /** The conversation to resume here, or null. */
+  read(): SavedSession | null {
+    const text = readTextIfExists(this.#path);
+    if (text === null) return null;
+    const parsed = savedSession.safeParse(parseJson(text));
+    if (!parsed.success) return null;
+    const { workdir, config_dir } = parsed.data;
+    return workdir === this.place.workdir && config_dir === this.place.configDir
+      ? parsed.data
+      : null;
+  }
+
+  /** Remembers conversation `id`; `model` null leaves the model as it was. */
+  write(id: string, model: string | null): void {
+    const before = this.read();
+    const saved: SavedSession = {
+      version: 1,
+      agent: "claude",
+      id,
+      model: model ?? (before?.id === id ? before.model : null),
+      workdir: this.place.workdir,
+      config_dir: this.place.configDir,
+    };
+    const parsed = savedSession.safeParse(saved);
+    const text = JSON.stringify(saved);
+    if (!parsed.success || text === this.#last) return;
+    writeFileAtomic(this.#path, text);
+    this.#last = text;
+  }
+
+  clear(): void {
+    this.#last = "";
+    removeIfExists(this.#path);
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}

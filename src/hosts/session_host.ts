@@ -1,0 +1,279 @@
+/**
+ * The session host: the process that owns one agent session. It outlives the daemon; what it does for a
+ * run is in the run's journal, and a daemon that attaches is told how far that has come.
+ */
+import {
+  AppError,
+  errorText,
+  Logger,
+  processStartTime,
+  removeIfExists,
+  toAppError,
+  VERSION,
+  writeFileAtomic,
+} from "../platform/mod.ts";
+import { join } from "../platform/std/path.ts";
+import type { ErrorCode } from "../protocol/mod.ts";
+import { AgentKeeper } from "./agent_keeper.ts";
+import {
+  ATTACH_VERSION,
+  type HostCommand,
+  type HostHello,
+  type HostReady,
+  type HostSpec,
+  hostSpec,
+} from "./attach_protocol.ts";
+import { AttachServer } from "./attach_server.ts";
+import { becomeSubreaper } from "./processes.ts";
+import { readFirstLine, redirectOutput } from "./standard_streams.ts";
+import { Turn } from "./turn.ts";
+
+/** The spec must arrive within this time. */
+const SPEC_MS = 10_000;
+const SPEC_MAX_BYTES = 1024 * 1024;
+/** Ended runs a host still tells about. */
+const REMEMBERED_RUNS = 32;
+/** How often orphans that ended are collected while an agent lives. */
+const REAP_MS = 30_000;
+/** Time for the last notices to reach the daemon. */
+const FLUSH_MS = 500;
+
+type KnownRun = HostHello["runs"][number];
+
+/**
+ * Runs a session host: reads its {@link HostSpec} from standard input, answers one {@link HostReady}
+ * line and serves until it is idle for too long, closed, or stopped by SIGTERM.
+ *
+ * @returns Exit status of the process.
+ */
+export async function runSessionHost(): Promise<number> {
+  let host: SessionHost;
+  try {
+    const line = await readFirstLine(SPEC_MAX_BYTES, SPEC_MS);
+    const spec = parseSpec(line);
+    host = new SessionHost(spec);
+    await host.open();
+    answer({ ready: true, pid: Deno.pid });
+    redirectOutput(join(spec.dir, "host.log"));
+  } catch (error) {
+    answer({ ready: false, error: { ...toAppError(error, "host_start_failed").toJSON() } });
+    return 1;
+  }
+  return await host.serve();
+}
+
+function parseSpec(line: string): HostSpec {
+  let value: unknown = null;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  const parsed = hostSpec.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const path = parsed.error.issues[0]?.path.join(".");
+  throw new AppError(
+    "host_spec_invalid",
+    `Cannot read the session host's specification${path ? ` at "${path}"` : ""}`,
+  );
+}
+
+function answer(ready: HostReady): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(ready) + "\n"));
+}
+
+/** See the module comment. */
+class SessionHost {
+  readonly #log: Logger;
+  readonly #server: AttachServer;
+  readonly #keeper: AgentKeeper;
+  readonly #runs = new Map<string, KnownRun>();
+  readonly #ended = Promise.withResolvers<void>();
+  #turn: Turn | null = null;
+  #executing: Promise<void> = Promise.resolve();
+  #closing = false;
+  #idleTimer: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(private readonly spec: HostSpec) {
+    this.#log = new Logger({ file: join(spec.dir, "host.log"), maxBytes: 2_000_000, backups: 1 });
+    this.#log.mask(spec.secret);
+    this.#server = new AttachServer(spec.socket, spec.secret, {
+      facts: () => ({
+        host: spec.host,
+        pid: Deno.pid,
+        agent_pid: this.#keeper.pid,
+        runs: [...this.#runs.values()],
+      }),
+      onCommand: (command) => this.#command(command),
+      onBadTurn: (run, message) => this.#refuse(run, "invalid_payload", message),
+    }, this.#log);
+    this.#keeper = new AgentKeeper(
+      spec,
+      this.#log,
+      (pid) => this.#server.send({ notice: "agent", pid }),
+    );
+  }
+
+  /** Takes the socket; from here on the host can be found. */
+  async open(): Promise<void> {
+    removeIfExists(this.spec.socket);
+    this.#server.listen();
+    writeFileAtomic(
+      join(this.spec.dir, "host.json"),
+      JSON.stringify({
+        version: VERSION,
+        protocol: ATTACH_VERSION,
+        pid: Deno.pid,
+        start_time: await processStartTime(Deno.pid),
+        host: this.spec.host,
+        task_id: this.spec.task_id,
+        workdir: this.spec.workdir,
+      }),
+    );
+  }
+
+  async serve(): Promise<number> {
+    const subreaper = becomeSubreaper();
+    this.#log.info("Session host started", { pid: Deno.pid, version: VERSION, subreaper });
+    const onRejection = (event: PromiseRejectionEvent) => {
+      // A fault beside the turn must not take the turn down with it.
+      event.preventDefault();
+      this.#log.error("Unexpected fault", { error: errorText(event.reason) });
+    };
+    globalThis.addEventListener("unhandledrejection", onRejection);
+    const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGTERM", "SIGINT"];
+    const onSignal = () => void this.#shutDown("signal");
+    for (const signal of signals) Deno.addSignalListener(signal, onSignal);
+    if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", ignore);
+    const reaper = setInterval(() => this.#keeper.reap(), REAP_MS);
+    this.#restartIdleTimer();
+    await this.#ended.promise;
+    clearInterval(reaper);
+    this.#log.close();
+    return 0;
+  }
+
+  // Commands ---------------------------------------------------------------------------------------
+
+  #command(command: HostCommand): void {
+    switch (command.cmd) {
+      case "turn":
+        return this.#startTurn(command);
+      case "cancel":
+        if (this.#turn?.run.id === command.run) this.#turn.end({ kind: "cancel" });
+        return;
+      case "abort":
+        if (this.#turn?.run.id !== command.run) return;
+        return this.#turn.end({
+          kind: "abort",
+          message: command.message,
+          code: command.code as ErrorCode,
+        });
+      case "close":
+        return void this.#shutDown("close");
+      case "ping":
+        return this.#server.send({ notice: "pong", id: command.id });
+    }
+  }
+
+  #startTurn({ run, request }: Extract<HostCommand, { cmd: "turn" }>): void {
+    const known = this.#runs.get(run.id);
+    if (known) return this.#server.send({ notice: "tail", run: known.id, ...known });
+    if (this.#closing) return this.#refuse(run.id, "closing", "The session is being closed");
+    if (this.#turn) {
+      return this.#refuse(run.id, "busy", "Another turn of this conversation is still running");
+    }
+    let turn: Turn;
+    try {
+      turn = new Turn(run, request, {
+        spec: this.spec,
+        keeper: this.#keeper,
+        log: this.#log,
+        onTail: (tail, ended) => this.#grew({ id: run.id, ...tail, ended }),
+      });
+    } catch (error) {
+      return this.#refuse(run.id, "journal", errorText(error));
+    }
+    this.#turn = turn;
+    this.#stopIdleTimer();
+    this.#runs.set(run.id, { id: run.id, seq: 0, bytes: 0, ended: false });
+    this.#executing = turn.execute().then(() => {
+      if (this.#turn === turn) this.#turn = null;
+      if (this.#turn === null) this.#restartIdleTimer();
+    });
+  }
+
+  #refuse(run: string, code: string, message: string): void {
+    this.#log.warn("Refused a turn", { run, code, message });
+    this.#server.send({ notice: "turn_refused", run, code, message });
+  }
+
+  #grew(run: KnownRun): void {
+    this.#runs.set(run.id, run);
+    // The turn is over for the daemon as soon as it is told; it may send the next one at once.
+    if (run.ended) this.#turn = null;
+    if (this.#runs.size > REMEMBERED_RUNS) {
+      const oldest = this.#runs.keys().next().value;
+      if (oldest !== undefined) this.#runs.delete(oldest);
+    }
+    this.#server.send({
+      notice: "tail",
+      run: run.id,
+      seq: run.seq,
+      bytes: run.bytes,
+      ended: run.ended,
+    });
+  }
+
+  // The end ----------------------------------------------------------------------------------------
+
+  #restartIdleTimer(): void {
+    this.#stopIdleTimer();
+    if (this.#closing) return;
+    this.#idleTimer = setTimeout(() => void this.#shutDown("idle"), this.spec.idle_ms);
+  }
+
+  #stopIdleTimer(): void {
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
+    this.#idleTimer = null;
+  }
+
+  /** Ends turn, agent and host; a signal does not wait for the agent's consent. */
+  async #shutDown(reason: "idle" | "close" | "signal"): Promise<void> {
+    if (reason === "signal") this.#turn?.hurry();
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#stopIdleTimer();
+    this.#log.info("Session host ends", { reason });
+    this.#turn?.end(
+      reason === "signal"
+        ? { kind: "abort", code: "execution_error", message: "The session host was stopped" }
+        : { kind: "cancel" },
+    );
+    try {
+      await this.#executing;
+      await this.#keeper.end(reason === "signal");
+      await this.#keeper.sweep();
+      await this.#server.flush(FLUSH_MS);
+    } finally {
+      this.#leave();
+      this.#ended.resolve();
+    }
+  }
+
+  #leave(): void {
+    this.#server.close();
+    removeIfExists(this.#keeper.tempDir, { recursive: true });
+    for (const path of [this.spec.socket, join(this.spec.dir, "host.json")]) removeIfExists(path);
+    try {
+      removeIfExists(this.spec.dir, { recursive: true });
+    } catch (error) {
+      // The box lets a host empty its directory but not remove it; the supervisor does that.
+      this.#log.debug("Directory of the host stays", { error: errorText(error) });
+    }
+  }
+}
+
+function ignore(): void {
+  // A host has no terminal; a hang-up is meant for somebody else.
+}

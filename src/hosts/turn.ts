@@ -1,0 +1,260 @@
+/**
+ * One turn: a run handed over by the daemon, from its prompt to its one terminal event.
+ *
+ * A turn ends in one of these ways: the CLI's result, the CLI's death, a cancel or abort from outside,
+ * silence of the model, or a disk that takes no more. Each leads to exactly one terminal event.
+ */
+import { AppError, errorText, type Logger } from "../platform/mod.ts";
+import {
+  type ErrorCode,
+  type ExecuteRequest,
+  ResponseBuilder,
+  type ResponseEvent,
+} from "../protocol/mod.ts";
+import {
+  buildPlan,
+  buildPrompt,
+  type ClaudeExit,
+  type LaunchPlan,
+  mask,
+  type TurnOutcome,
+} from "../runtimes/mod.ts";
+import type { AcquiredAgent, AgentKeeper } from "./agent_keeper.ts";
+import type { HostSpec, RunSpec } from "./attach_protocol.ts";
+import { Conversation } from "./conversation.ts";
+import { describeExit } from "./exit_words.ts";
+import { JournalSink } from "./journal_sink.ts";
+import { type JournalTail, JournalWriter } from "./journal.ts";
+
+/** Limit for the CLI to end a turn after an interrupt; then its process is ended. */
+const INTERRUPT_MS = 2000;
+/** How often a known fault of the CLI is answered with "go on". */
+const MAX_RETRIES = 3;
+
+/** Why a turn is ended from outside. */
+export type Ending =
+  | { readonly kind: "cancel" }
+  | { readonly kind: "abort"; readonly code: ErrorCode; readonly message: string }
+  | { readonly kind: "stall" }
+  | { readonly kind: "journal" };
+
+/** What the conversation with the CLI came to. */
+type Finish =
+  | TurnOutcome
+  | { readonly kind: "exit"; readonly exit: ClaudeExit; readonly begun: boolean }
+  | { readonly kind: "ending" };
+
+/** Makes the terminal event. */
+type Last = (builder: ResponseBuilder) => ResponseEvent[];
+
+/** What a turn needs from its host. */
+export interface TurnSeam {
+  readonly spec: HostSpec;
+  readonly keeper: AgentKeeper;
+  readonly log: Logger;
+  /** Told after every write to the journal. */
+  onTail(tail: JournalTail, ended: boolean): void;
+}
+
+/** See the module comment. */
+export class Turn {
+  readonly #sink: JournalSink;
+  readonly #ending = Promise.withResolvers<void>();
+  readonly #giveUp = new AbortController();
+  #why: Ending | null = null;
+  readonly #hurried = Promise.withResolvers<void>();
+  #hurry = false;
+  #secrets: readonly string[] = [];
+
+  /** @throws {AppError} When the journal cannot be opened or the run has ended before. */
+  constructor(
+    readonly run: RunSpec,
+    private readonly request: ExecuteRequest,
+    private readonly seam: TurnSeam,
+  ) {
+    if (run.builder.terminal) {
+      throw new AppError("run_ended", "The run has ended already");
+    }
+    const writer = JournalWriter.open(`${run.dir}/journal.ndjson`);
+    this.#sink = new JournalSink(writer, new ResponseBuilder(run, run.builder), {
+      onTail: (tail, ended) => seam.onTail(tail, ended),
+      onFailure: (error) => {
+        seam.log.error("Cannot write the journal", { run: run.id, error });
+        this.end({ kind: "journal" });
+      },
+    });
+  }
+
+  /** Runs the turn; never rejects, and the journal holds a terminal event when it resolves. */
+  async execute(): Promise<void> {
+    let last: Last;
+    try {
+      last = await this.#drive();
+    } catch (error) {
+      this.seam.log.error("A turn failed", { run: this.run.id, error });
+      last = (b) => b.error(this.#words(error), "init_error");
+    }
+    const written = await this.#sink.end(last, this.#giveUp.signal);
+    if (!written) this.seam.log.error("Gave up on a terminal event", { run: this.run.id });
+  }
+
+  /** Ends the turn; the first reason counts. */
+  end(why: Ending): void {
+    this.#why ??= why;
+    this.#ending.resolve();
+  }
+
+  /** The host must go: no more waiting for the agent or the disk. */
+  hurry(): void {
+    this.#hurry = true;
+    this.#hurried.resolve();
+    this.#giveUp.abort();
+  }
+
+  async #drive(): Promise<Last> {
+    const { keeper, spec } = this.seam;
+    const plan = await buildPlan(this.request, {
+      configDir: spec.config_dir,
+      tempDir: keeper.tempDir,
+      mark: spec.host,
+      workdir: spec.workdir,
+      sessionDir: spec.session_dir,
+    }, Deno.env.toObject());
+    this.#secrets = plan.secrets;
+    for (const secret of plan.secrets) this.seam.log.mask(secret);
+    if (this.request.new_session) keeper.session.clear();
+    let fresh = this.request.new_session;
+    for (;;) {
+      if (this.#why) return await this.#conclude(this.#why);
+      const agent = await keeper.acquire(plan, fresh);
+      if (this.#why) continue;
+      const finish = await this.#converse(agent, plan);
+      if (finish.kind === "ending") return await this.#conclude(this.#why ?? { kind: "cancel" });
+      if (!fresh && agent.how === "resume" && isUnknownSession(finish)) {
+        this.#sink.append(
+          this.#sink.builder.reasoning(
+            "The earlier conversation could not be resumed; a new one starts with this message.\n",
+          ),
+        );
+        fresh = true;
+        continue;
+      }
+      return this.#lastOf(finish);
+    }
+  }
+
+  /** Sends the prompt and follows the CLI until something ends the turn. */
+  async #converse({ process, how }: AcquiredAgent, plan: LaunchPlan): Promise<Finish> {
+    const { keeper, spec } = this.seam;
+    const conversation = new Conversation(process, this.#sink, {
+      stallMs: spec.stall_ms,
+      onSession: (id, model) => this.#remember(id, model),
+      onStall: () => this.end({ kind: "stall" }),
+    });
+    try {
+      this.seam.log.info("Turn", { run: this.run.id, agent: process.pid, how });
+      conversation.send(buildPrompt(this.request, spec.workdir, process.commands));
+      for (let retries = 0;; retries++) {
+        const finish = await Promise.race([
+          conversation.finish,
+          this.#ending.promise.then((): Finish => ({ kind: "ending" })),
+        ]);
+        if (finish.kind === "retry" && retries < MAX_RETRIES) {
+          conversation.again("Retry to proceed");
+          continue;
+        }
+        if (finish.kind === "ending") await this.#interrupt(conversation);
+        if (finish.kind === "exit") await keeper.end();
+        return finish;
+      }
+    } finally {
+      conversation.close();
+      this.#secrets = plan.secrets;
+    }
+  }
+
+  async #interrupt(conversation: Conversation): Promise<void> {
+    const { keeper } = this.seam;
+    const ended = !this.#hurry && await Promise.race([
+      conversation.interrupt(INTERRUPT_MS),
+      this.#hurried.promise.then(() => false),
+    ]);
+    // After a cancel nothing may go on, not even what escaped into a session of its own. A CLI that
+    // only waited in vain for its model is fit for the next turn.
+    if (this.#why?.kind !== "stall" || !ended) await keeper.end(this.#hurry);
+  }
+
+  /** The terminal event of a turn that was ended from outside. */
+  async #conclude(why: Ending): Promise<Last> {
+    // A stalled turn may leave its process for the next one; see #interrupt.
+    if (why.kind !== "stall") await this.seam.keeper.end(this.#hurry);
+    switch (why.kind) {
+      case "cancel":
+        return (b) => b.incomplete();
+      case "abort":
+        return (b) => b.error(why.message, why.code);
+      case "stall":
+        return (b) =>
+          b.error(
+            `The model has sent nothing for ${
+              duration(this.seam.spec.stall_ms)
+            }, so the turn was ` +
+              "ended; send the message again to retry",
+            "timeout_error",
+          );
+      case "journal":
+        return (b) =>
+          b.error(
+            "The device could not record the answer because its disk is full or faulty; free some " +
+              "space and send the message again",
+            "execution_error",
+          );
+    }
+  }
+
+  #lastOf(finish: Exclude<Finish, { kind: "ending" }>): Last {
+    switch (finish.kind) {
+      case "completed":
+        return (b) => b.completed(finish.completion);
+      case "failed":
+      case "retry":
+        return (b) => b.error(mask(finish.failure.message, this.#secrets), finish.failure.code);
+      case "interrupted":
+        return (b) => b.incomplete("interrupted");
+      case "unknown_session":
+        return (b) => b.error("The agent does not know the conversation any more");
+      case "exit": {
+        const { code, message } = describeExit(finish.exit);
+        return (b) => b.error(mask(message, this.#secrets), code);
+      }
+    }
+  }
+
+  #remember(id: string, model: string | null): void {
+    try {
+      this.seam.keeper.session.write(id, model);
+    } catch (error) {
+      // Only the next resume would miss it; the turn itself goes on.
+      this.seam.log.warn("Cannot save the session", { error: errorText(error) });
+    }
+  }
+
+  #words(error: unknown): string {
+    const remedy = error instanceof AppError ? error.remedy : undefined;
+    const text = errorText(error) + (remedy ? `. ${remedy}` : "");
+    return mask(text, this.#secrets);
+  }
+}
+
+/** True when a resumed process gave up before it began, in whatever words of whatever version. */
+function isUnknownSession(finish: Exclude<Finish, { kind: "ending" }>): boolean {
+  if (finish.kind === "unknown_session") return true;
+  return finish.kind === "exit" && !finish.begun && finish.exit.signal === null &&
+    finish.exit.fault === null;
+}
+
+function duration(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 120) return `${seconds} seconds`;
+  return `${Math.round(seconds / 60)} minutes`;
+}

@@ -1,0 +1,122 @@
+/** An execution request → what to start: arguments, environment, files beside them. Nothing is started here. */
+import type { ExecuteRequest } from "../../protocol/mod.ts";
+import { join } from "../../platform/std/path.ts";
+import { type AgentEnvironment, buildEnvironment, type EnvironmentFacts } from "./environment.ts";
+import { mcpServers } from "./mcp.ts";
+
+/** Longest single argument the kernel takes is 128 KiB; longer prompts go by file. */
+const MAX_ARGUMENT_BYTES = 96 * 1024;
+
+/** Facts of the session. */
+export interface SessionFacts extends EnvironmentFacts {
+  /** Directory for the files the CLI is told to read. */
+  readonly sessionDir: string;
+}
+
+/** A file that must exist before the start, readable by the owner only. */
+export interface PlanFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** How to start Claude for a request; the session's id is added by {@link planArguments}. */
+export interface LaunchPlan extends AgentEnvironment {
+  /** Arguments without those that name the session. */
+  readonly args: readonly string[];
+  /** Model that was asked for, if one was. */
+  readonly model: string | null;
+  readonly files: readonly PlanFile[];
+  /** Two requests with equal fingerprints can share a live process. Holds secrets: for comparison only. */
+  readonly fingerprint: string;
+}
+
+/** Makes the plan for a request. `inherited` is the executor's own environment. */
+export async function buildPlan(
+  request: ExecuteRequest,
+  facts: SessionFacts,
+  inherited: Readonly<Record<string, string>>,
+): Promise<LaunchPlan> {
+  const environment = await buildEnvironment(request, facts, inherited);
+  const bot = request.bot[0];
+  const model = modelOf(request);
+  const files: PlanFile[] = [];
+  const args = [
+    "-p",
+    ..."--input-format stream-json --output-format stream-json".split(" "),
+    ..."--verbose --include-partial-messages".split(" "),
+    // Not bypass: root is refused there, and every call passes one place here.
+    ..."--permission-prompt-tool stdio --permission-mode default".split(" "),
+    ..."--setting-sources user,project,local --strict-mcp-config".split(" "),
+  ];
+  const servers = mcpServers(request);
+  if (servers) {
+    const path = join(facts.sessionDir, "mcp.json");
+    files.push({ path, text: JSON.stringify({ mcpServers: servers }) });
+    args.push("--mcp-config", path);
+  }
+  const system = request.system_prompt || bot?.system_prompt;
+  if (system) args.push(...systemPrompt(system, facts.sessionDir, files));
+  const allowed = cleanList(bot?.allowed_tools);
+  if (allowed.length > 0) args.push("--allowedTools", allowed.join(","));
+  // There is nobody who could answer it yet.
+  const denied = new Set([...cleanList(bot?.disallowed_tools), "AskUserQuestion"]);
+  args.push("--disallowedTools", [...denied].join(","));
+  if (bot?.max_turns) args.push("--max-turns", String(bot.max_turns));
+  return {
+    ...environment,
+    args,
+    model,
+    files,
+    fingerprint: JSON.stringify([args, model, files, environment.env]),
+  };
+}
+
+/** How the process gets its conversation. */
+export type SessionStart =
+  | { readonly kind: "fresh"; readonly id: string }
+  | {
+    readonly kind: "resume";
+    readonly id: string;
+    /** Model of the saved conversation, used when the plan names none. */
+    readonly model: string | null;
+  };
+
+/** The complete arguments of the CLI. */
+export function planArguments(plan: LaunchPlan, start: SessionStart): string[] {
+  // Without an explicit model a resumed conversation loses suffixes such as `[1m]`.
+  const model = plan.model ?? (start.kind === "resume" ? start.model : null);
+  return [
+    ...plan.args,
+    ...(model ? ["--model", model] : []),
+    start.kind === "resume" ? "--resume" : "--session-id",
+    start.id,
+  ];
+}
+
+/** The model a request names: the bot's, else that of its model configuration. */
+function modelOf(request: ExecuteRequest): string | null {
+  const bot = request.bot[0];
+  const given = bot?.agent_config?.env ?? {};
+  const candidates = [
+    bot?.model,
+    given["model"] ? given["model_id"] : undefined,
+    given["ANTHROPIC_MODEL"],
+  ];
+  const found = candidates.find((m) => typeof m === "string" && m !== "");
+  // A value with a leading dash would be read as an option.
+  return typeof found === "string" && !found.startsWith("-") ? found : null;
+}
+
+function systemPrompt(text: string, dir: string, files: PlanFile[]): string[] {
+  const bytes = new TextEncoder().encode(text).length;
+  if (bytes <= MAX_ARGUMENT_BYTES && !text.includes("\0")) {
+    return [`--system-prompt=${text}`];
+  }
+  const path = join(dir, "system-prompt.txt");
+  files.push({ path, text });
+  return ["--system-prompt-file", path];
+}
+
+function cleanList(list: readonly string[] | null | undefined): string[] {
+  return (list ?? []).filter((item) => item !== "" && !/[\0]/.test(item) && !item.startsWith("-"));
+}

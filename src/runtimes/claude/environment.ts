@@ -1,0 +1,198 @@
+/**
+ * The environment of the agent: built from a list, never inherited whole, because everything in it is
+ * visible to every command the agent runs.
+ */
+import { isLoopback } from "../../platform/mod.ts";
+import { join } from "../../platform/std/path.ts";
+import type { ExecuteRequest } from "../../protocol/mod.ts";
+import { mergeHeaderVariables } from "./headers.ts";
+import { resolveSecret } from "./secrets.ts";
+
+type Env = Readonly<Record<string, string>>;
+
+/** Carried by every process the agent starts, so that a sweep finds those that slipped away. */
+export const MARK_VARIABLE = "WEGENT_AGENT_MARK";
+
+/** Facts of the session that the environment depends on. */
+export interface EnvironmentFacts {
+  /** `CLAUDE_CONFIG_DIR`, or null for the owner's own configuration. */
+  readonly configDir: string | null;
+  /** Private temporary directory. */
+  readonly tempDir: string;
+  /** Value of {@link MARK_VARIABLE}. */
+  readonly mark: string;
+  readonly workdir: string;
+}
+
+/** Result of {@link buildEnvironment}. */
+export interface AgentEnvironment {
+  readonly env: Env;
+  /** Values that must not appear in a log or a message. */
+  readonly secrets: readonly string[];
+  /** True when the agent uses the login of the device's owner. */
+  readonly ownLogin: boolean;
+}
+
+const COMMON = new Set([
+  ..."PATH HOME USER LOGNAME SHELL LANG LANGUAGE TERM TZ SSH_AUTH_SOCK".split(" "),
+  ..."SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS".split(" "),
+  ..."HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY".split(" "),
+  ..."http_proxy https_proxy all_proxy no_proxy".split(" "),
+  ..."GIT_SSH GIT_SSH_COMMAND GIT_SSL_CAINFO GIT_CONFIG_GLOBAL".split(" "),
+  ..."JAVA_HOME GOPATH GOROOT CARGO_HOME RUSTUP_HOME NVM_DIR".split(" "),
+  ..."PYENV_ROOT PNPM_HOME NPM_CONFIG_REGISTRY npm_config_registry".split(" "),
+  ..."API_TIMEOUT_MS BASH_DEFAULT_TIMEOUT_MS BASH_MAX_TIMEOUT_MS".split(" "),
+  ..."MAX_THINKING_TOKENS DISABLE_TELEMETRY DISABLE_ERROR_REPORTING".split(" "),
+]);
+/** Without these no program starts on Windows. */
+const WINDOWS = new Set(
+  ("SYSTEMROOT SYSTEMDRIVE COMSPEC PATHEXT WINDIR USERPROFILE HOMEDRIVE HOMEPATH " +
+    "APPDATA LOCALAPPDATA PROGRAMDATA PROGRAMFILES USERNAME PROCESSOR_ARCHITECTURE")
+    .split(" "),
+);
+const COMMON_PATTERN =
+  /^(?:LC_\w+|XDG_\w+|GIT_(?:AUTHOR|COMMITTER)_\w+|CLAUDE_CODE_(?:DISABLE|MAX)_\w+)$/;
+/** What a login of the owner may consist of. */
+const LOGIN_PATTERN =
+  /^(?:ANTHROPIC_\w+|AWS_\w+|VERTEX_\w+|GOOGLE_\w+|AZURE_\w+|CLOUD_ML_REGION|GCLOUD_PROJECT|CLAUDE_CONFIG_DIR|CLAUDE_CODE_(?:OAUTH_TOKEN|USE|SKIP|SUBAGENT)\w*)$/;
+/**
+ * Never taken from a request: they would reach the launcher, which starts with this environment
+ * before its sandbox is up, or undo what this program fixed.
+ */
+const REFUSED =
+  /^(?:LD_.*|DYLD_.*|DENO_.*|NODE_OPTIONS|BUN_.*|BASH_ENV|ENV|PATH|HOME|SHELL|TMPDIR|IFS|PWD|GLIBC_TUNABLES|MALLOC_.*|WEGENT_AGENT_MARK|CLAUDE_CONFIG_DIR|CLAUDE_CODE_TMPDIR|CLAUDECODE)$/i;
+const SECRET_NAME = /(?:KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|AUTH)/i;
+
+/** Members of a server's model configuration that are mapped, not copied. */
+const MAPPED = new Set([
+  "model",
+  "model_id",
+  "api_key",
+  "base_url",
+  "small_model",
+]);
+
+/** Builds the agent's environment from the executor's own (`inherited`) and the request. */
+export async function buildEnvironment(
+  request: ExecuteRequest,
+  facts: EnvironmentFacts,
+  inherited: Env,
+): Promise<AgentEnvironment> {
+  const bot = request.bot[0];
+  const agentConfig = bot?.agent_config ?? {};
+  const ownLogin = Object.keys(agentConfig).length === 0;
+  const given = agentConfig.env ?? {};
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(inherited)) {
+    if (isCommon(name) || (ownLogin && LOGIN_PATTERN.test(name))) {
+      env[name] = value;
+    }
+  }
+  if (!ownLogin) {
+    Object.assign(env, await modelVariables(given, inherited));
+    mergeHeaderVariables(env);
+    setIf(env, "WEGENT_SKILL_IDENTITY_TOKEN", request.skill_identity_token);
+    setIf(env, "WEGENT_SKILL_USER_NAME", request.user_name);
+  }
+  setDefaults(env);
+  bypassProxyOnLoopback(env);
+  Object.assign(env, {
+    PWD: facts.workdir,
+    TMPDIR: facts.tempDir,
+    CLAUDE_CODE_TMPDIR: facts.tempDir,
+    CLAUDE_CODE_ENTRYPOINT: inherited["CLAUDE_CODE_ENTRYPOINT"] ?? "sdk-ts",
+    [MARK_VARIABLE]: facts.mark,
+  });
+  if (facts.configDir !== null) {
+    env["CLAUDE_CONFIG_DIR"] = facts.configDir;
+    env["SKILLS_DIR"] = join(facts.configDir, "skills");
+  }
+  return { env, secrets: secretsOf(env), ownLogin };
+}
+
+function isCommon(name: string): boolean {
+  return COMMON.has(name) || COMMON_PATTERN.test(name) ||
+    (Deno.build.os === "windows" && WINDOWS.has(name.toUpperCase()));
+}
+
+/** Variables a server's model configuration stands for. */
+async function modelVariables(
+  given: Readonly<Record<string, unknown>>,
+  inherited: Env,
+): Promise<Record<string, string>> {
+  const mapped = Boolean(given["model"]);
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(given)) {
+    if (mapped && MAPPED.has(name)) continue;
+    if (value === null || value === undefined || !isAllowed(name)) continue;
+    env[name] = asText(value);
+  }
+  if (!mapped) return env;
+  const model = asText(given["model_id"] ?? "");
+  const small = asText(given["small_model"] || model);
+  setIf(env, "ANTHROPIC_MODEL", model);
+  setIf(env, "ANTHROPIC_SMALL_FAST_MODEL", small);
+  setIf(env, "ANTHROPIC_DEFAULT_HAIKU_MODEL", small);
+  const key = asText(given["api_key"] ?? "");
+  setIf(env, "ANTHROPIC_AUTH_TOKEN", await resolveSecret(key, inherited));
+  const base = asText(given["base_url"] ?? "").trim();
+  setIf(env, "ANTHROPIC_BASE_URL", base.replace(/\/v1\/?$/, ""));
+  return env;
+}
+
+function isAllowed(name: string): boolean {
+  return name === "default_headers" ||
+    (/^[A-Z_][A-Z0-9_]*$/.test(name) && !REFUSED.test(name));
+}
+
+function asText(value: unknown): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value) ?? "";
+  return text.replaceAll("\0", "");
+}
+
+function setIf(env: Record<string, string>, name: string, value: string): void {
+  if (value !== "") env[name] = value;
+}
+
+/** What the executor prefers where neither its own environment nor the request says otherwise. */
+function setDefaults(env: Record<string, string>): void {
+  env["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] ??= "1";
+  env["CLAUDE_CODE_DISABLE_FEEDBACK_SURVEY"] ??= "1";
+  // A repeated request without a stream would bring text again that was already sent.
+  env["CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK"] ??= "1";
+  env["CLAUDE_CODE_MAX_RETRIES"] ??= "3";
+  // A timer that fires between two turns would work where nobody looks.
+  env["CLAUDE_CODE_DISABLE_CRON"] ??= "1";
+  env["DISABLE_AUTOUPDATER"] ??= "1";
+}
+
+/** The CLI sends even loopback requests through a proxy unless it is told not to. */
+function bypassProxyOnLoopback(env: Record<string, string>): void {
+  const base = URL.parse(env["ANTHROPIC_BASE_URL"] ?? "");
+  if (!base || !isLoopback(base.hostname)) return;
+  const present = env["no_proxy"] ?? env["NO_PROXY"] ?? "";
+  const list = [
+    ...new Set([...present.split(","), "127.0.0.1", "localhost", "::1"]),
+  ].filter(Boolean).join(",");
+  env["NO_PROXY"] = list;
+  env["no_proxy"] = list;
+}
+
+function secretsOf(env: Env): string[] {
+  const values = Object.entries(env).filter((
+    [name, value],
+  ) => (SECRET_NAME.test(name) && !name.startsWith("CLAUDE_CODE_DISABLE") &&
+    name !== "SSH_AUTH_SOCK" && value.length >= 6)
+  ).map(([, value]) => value);
+  for (const name of ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]) {
+    for (const proxy of [env[name], env[name.toLowerCase()]]) {
+      const password = URL.parse(proxy ?? "")?.password;
+      if (password) values.push(password, decodeURIComponent(password));
+    }
+  }
+  const headers =
+    env["ANTHROPIC_CUSTOM_HEADERS"]?.split("\n").map((line) =>
+      line.slice(line.indexOf(":") + 1).trim()
+    ) ?? [];
+  return [...new Set([...values, ...headers])].filter((v) => v.length >= 6);
+}
