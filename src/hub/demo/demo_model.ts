@@ -9,19 +9,8 @@ import {
   type ModelAnswer,
   streamEvents,
 } from "./messages_api.ts";
-import {
-  type MessagesRequest,
-  messagesRequest,
-  systemText,
-  turnOf,
-} from "./messages_request.ts";
-import {
-  DEMO_NOTICE,
-  type DemoAnswer,
-  demoAnswer,
-  withoutHints,
-  words,
-} from "./demo_script.ts";
+import { type MessagesRequest, messagesRequest, systemText, turnOf } from "./messages_request.ts";
+import { DEMO_NOTICE, type DemoAnswer, demoAnswer, withoutHints, words } from "./demo_script.ts";
 import { delay } from "../../platform/std/async.ts";
 
 /** The largest request the demo model reads, in bytes; the API itself takes 32 MB. */
@@ -90,9 +79,8 @@ function aside(system: string): string {
 
 /** The prompt's own line wins over the environment section of the system prompt. */
 function workingDirectory(text: string): string | undefined {
-  const found =
-    /^[ \t>*-]*(?:current |primary )?working directory:[ \t]*(\S.*?)[ \t]*$/im
-      .exec(text);
+  const found = /^[ \t>*-]*(?:current |primary )?working directory:[ \t]*(\S.*?)[ \t]*$/im
+    .exec(text);
   return found?.[1];
 }
 

@@ -1,8 +1,4 @@
-import {
-  assert,
-  assertEquals,
-  assertStringIncludes,
-} from "../../../tests/support/assert.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../../tests/support/assert.ts";
 import { demoResponse } from "./demo_model.ts";
 import { DEMO_NOTICE } from "./demo_script.ts";
 

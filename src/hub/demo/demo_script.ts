@@ -1,9 +1,5 @@
 /** What the demo model answers: a few wishes known by pattern, honestly scripted, no AI. */
-import {
-  type ContentPart,
-  type TextPart,
-  type ToolUsePart,
-} from "./messages_api.ts";
+import { type ContentPart, type TextPart, type ToolUsePart } from "./messages_api.ts";
 import type { ToolRound, Turn } from "./messages_request.ts";
 
 /** How the demo model calls itself, in the page, in the terminal and in its answers. */
@@ -105,9 +101,7 @@ function remembered(earlier: readonly string[]): string {
   if (earlier.length === 0) {
     return "This is the first thing you asked in this conversation.";
   }
-  const list = earlier.slice(-20).map((text) =>
-    `- ${withoutHints(text).slice(0, 200)}`
-  );
+  const list = earlier.slice(-20).map((text) => `- ${withoutHints(text).slice(0, 200)}`);
   return `Earlier in this conversation you asked:\n\n${list.join("\n")}`;
 }
 
@@ -214,9 +208,7 @@ function failure(round: ToolRound): string {
 
 function fenced(output: string): string {
   const text = output.trimEnd();
-  const shownText = text.length > MAX_QUOTED_UNITS
-    ? `${text.slice(0, MAX_QUOTED_UNITS)}\n…`
-    : text;
+  const shownText = text.length > MAX_QUOTED_UNITS ? `${text.slice(0, MAX_QUOTED_UNITS)}\n…` : text;
   return "```\n" + shownText + "\n```";
 }
 

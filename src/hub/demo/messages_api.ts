@@ -230,9 +230,7 @@ function plainBlock(part: ContentPart): Record<string, unknown> {
 
 function stopReasonOf(answer: ModelAnswer): string {
   if (answer.stopReason !== undefined) return answer.stopReason;
-  return answer.parts.some((part) => part.type === "tool_use")
-    ? "tool_use"
-    : "end_turn";
+  return answer.parts.some((part) => part.type === "tool_use") ? "tool_use" : "end_turn";
 }
 
 function usageOf(answer: ModelAnswer): Usage {

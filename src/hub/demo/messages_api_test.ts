@@ -1,8 +1,4 @@
-import {
-  assert,
-  assertEquals,
-  assertThrows,
-} from "../../../tests/support/assert.ts";
+import { assert, assertEquals, assertThrows } from "../../../tests/support/assert.ts";
 import {
   chunkText,
   encodeEvent,
@@ -37,9 +33,7 @@ Deno.test("streamEvents() carries visible text in text_delta events only", () =>
 });
 
 Deno.test("streamEvents() says tool_use when a tool is called", () => {
-  const last = [...streamEvents(answer)].find((e) =>
-    e.event === "message_delta"
-  );
+  const last = [...streamEvents(answer)].find((e) => e.event === "message_delta");
   assertEquals(
     (last?.data["delta"] as { stop_reason: string }).stop_reason,
     "tool_use",
