@@ -31,7 +31,7 @@ const controlRequest = z.looseObject({
 });
 
 const controlReply = z.union([
-  z.looseObject({ ok: z.literal(true), result: z.unknown() }),
+  z.looseObject({ ok: z.literal(true), result: z.unknown().optional() }),
   z.looseObject({
     ok: z.literal(false),
     error: z.looseObject({

@@ -13,9 +13,9 @@ const contentBlock = z.looseObject({
   text,
   id: text,
   name: text,
-  input: z.unknown(),
+  input: z.unknown().optional(),
   tool_use_id: text,
-  content: z.unknown(),
+  content: z.unknown().optional(),
   is_error: z.boolean().nullish(),
 });
 export type ContentBlock = z.infer<typeof contentBlock>;
@@ -52,7 +52,7 @@ const assistantMessage = z.looseObject({
   type: z.literal("assistant"),
   parent_tool_use_id: text,
   message: z.looseObject({ model: text, content }),
-  error: z.unknown(),
+  error: z.unknown().optional(),
 });
 
 const userMessage = z.looseObject({
@@ -74,7 +74,7 @@ const systemMessage = z.looseObject({
   max_retries: z.number().nullish().catch(null),
   retry_delay_ms: z.number().nullish().catch(null),
   error_status: z.number().nullish().catch(null),
-  error: z.unknown(),
+  error: z.unknown().optional(),
 });
 
 /** End of a turn. */
@@ -89,7 +89,7 @@ export const resultMessage = z.looseObject({
   stop_reason: text.catch(null),
   session_id: text,
   num_turns: z.number().nullish().catch(null),
-  usage: z.unknown(),
+  usage: z.unknown().optional(),
   origin: z.looseObject({ kind: text }).nullish().catch(null),
 });
 export type ResultMessage = z.infer<typeof resultMessage>;
@@ -111,7 +111,7 @@ const controlResponse = z.looseObject({
   response: z.looseObject({
     subtype: z.string(),
     request_id: z.string(),
-    error: z.unknown(),
+    error: z.unknown().optional(),
   }),
 });
 
