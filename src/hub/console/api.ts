@@ -1,0 +1,78 @@
+/** Calls of the hub's REST interface, with the sign-in of this browser. */
+import type { DeviceInfo, ErrorBody, SettingsView, TaskView } from "../../protocol/mod.ts";
+
+const TOKEN_KEY = "wegent-hub-token";
+
+/** An answer of the hub that says no. */
+export class ApiError extends Error {
+  constructor(readonly status: number, message: string) {
+    super(message);
+  }
+}
+
+/** A key as the settings list it. */
+export interface KeyItem {
+  id: number;
+  name: string;
+  key_prefix: string;
+  is_active: boolean;
+}
+
+export function storedToken(): string | null {
+  return localStorage.getItem(TOKEN_KEY);
+}
+
+export function storeToken(token: string | null): void {
+  if (token === null) localStorage.removeItem(TOKEN_KEY);
+  else localStorage.setItem(TOKEN_KEY, token);
+}
+
+async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const token = storedToken();
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method,
+      headers: {
+        ...(token && { authorization: `Bearer ${token}` }),
+        ...(body !== undefined && { "content-type": "application/json" }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+  } catch (error) {
+    throw new ApiError(0, error instanceof TypeError ? "The hub does not answer" : String(error));
+  }
+  if (response.status === 204) return undefined as T;
+  const answer: unknown = await response.json();
+  if (!response.ok) throw new ApiError(response.status, errorText(answer as ErrorBody));
+  return answer as T;
+}
+
+function errorText(body: ErrorBody): string {
+  const first = body.errors?.[0];
+  return first ? `${body.detail}: ${first.loc.at(-1) ?? ""} ${first.msg}` : body.detail;
+}
+
+interface Bearer {
+  access_token: string;
+}
+
+export const api = {
+  login: (user_name: string, password: string) =>
+    call<Bearer>("POST", "/api/auth/login", { user_name, password }),
+  linkLogin: (token: string) => call<Bearer>("POST", "/api/auth/link", { token }),
+  me: () => call<{ user_name: string }>("GET", "/api/users/me"),
+  devices: () => call<{ items: DeviceInfo[] }>("GET", "/api/devices"),
+  setDefault: (id: string, on: boolean) =>
+    call(on ? "PUT" : "DELETE", `/api/devices/${encodeURIComponent(id)}/default`),
+  rename: (id: string, alias: string) =>
+    call("PUT", `/api/devices/${encodeURIComponent(id)}/alias`, { alias }),
+  deleteDevice: (id: string) => call("DELETE", `/api/devices/${encodeURIComponent(id)}`),
+  tasks: () => call<{ items: TaskView[] }>("GET", "/api/tasks"),
+  deleteTask: (id: number) => call("DELETE", `/api/tasks/${id}`),
+  settings: () => call<SettingsView>("GET", "/api/settings"),
+  saveSettings: (settings: object) => call<SettingsView>("PUT", "/api/settings", settings),
+  keys: () => call<{ items: KeyItem[] }>("GET", "/api/api-keys"),
+  createKey: (name: string) => call<KeyItem & { key: string }>("POST", "/api/api-keys", { name }),
+  deleteKey: (id: number) => call("DELETE", `/api/api-keys/${id}`),
+};

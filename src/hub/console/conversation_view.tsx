@@ -1,0 +1,119 @@
+/** The conversation on display, or the start of a new one. */
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { Composer } from "./composer.tsx";
+import { Message } from "./message.tsx";
+import { setState, useSelect } from "./state.ts";
+
+/** Messages drawn at first; older ones are a click away. */
+const PAGE = 40;
+/** The view follows new text while its end is at most this far away, in pixels. */
+const NEAR_END = 80;
+
+export function ConversationView() {
+  const taskId = useSelect((s) => s.taskId);
+  const title = useSelect((s) =>
+    s.conversation?.task.title ?? s.tasks.find((t) => t.task_id === s.taskId)?.title ?? null
+  );
+  return (
+    <>
+      <header class="top">
+        <button
+          type="button"
+          class="icon menu"
+          aria-label="Open menu"
+          data-testid="menu"
+          onClick={() => setState({ sidebar: true })}
+        >
+          ☰
+        </button>
+        <h1 title={title ?? undefined}>{title ?? "New conversation"}</h1>
+      </header>
+      {taskId === null ? <Welcome /> : <Transcript key={taskId} />}
+      <Composer />
+    </>
+  );
+}
+
+function Welcome() {
+  return (
+    <div class="scroll">
+      <div class="welcome">
+        <h2>What should be done?</h2>
+        <p class="muted">
+          An agent on the chosen device works in a directory of its own. You see every step it
+          takes.
+        </p>
+      </div>
+    </div>
+  );
+}
+
+function Transcript() {
+  const conversation = useSelect((s) => s.conversation);
+  const [shown, setShown] = useState(PAGE);
+  const [following, setFollowing] = useState(true);
+  const scroller = useRef<HTMLDivElement>(null);
+  const toEnd = () => {
+    const element = scroller.current;
+    if (element) element.scrollTop = element.scrollHeight;
+  };
+  useLayoutEffect(() => {
+    if (following) toEnd();
+  }, [conversation, following]);
+  useEffect(() => {
+    addEventListener("resize", toEnd);
+    return () => removeEventListener("resize", toEnd);
+  }, []);
+  const onScroll = () => {
+    const element = scroller.current;
+    if (!element) return;
+    setFollowing(
+      element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_END,
+    );
+  };
+  if (!conversation) {
+    return (
+      <div class="scroll">
+        <p class="loading" role="status">Loading…</p>
+      </div>
+    );
+  }
+  const messages = conversation.messages;
+  const visible = messages.slice(-shown);
+  return (
+    <div class="scroll" ref={scroller} onScroll={onScroll} tabIndex={0}>
+      <div
+        class="transcript"
+        data-testid="transcript"
+        role="log"
+        aria-live="off"
+        aria-label="Conversation"
+      >
+        {visible.length < messages.length && (
+          <button
+            type="button"
+            class="earlier"
+            onClick={() => setShown(shown + 100)}
+          >
+            Show earlier messages ({messages.length - visible.length})
+          </button>
+        )}
+        {conversation.truncated && visible.length === messages.length && (
+          <p class="muted centered">Older messages are not shown.</p>
+        )}
+        {visible.map((message, index) => (
+          <Message
+            key={message.subtask_id}
+            message={message}
+            last={index === visible.length - 1}
+          />
+        ))}
+      </div>
+      {!following && (
+        <button type="button" class="to-end" onClick={() => setFollowing(true)}>
+          ↓ Latest
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,8 @@
+/** Entry of the page. */
+import { render } from "preact";
+import { App } from "./app.tsx";
+import { start } from "./client.ts";
+
+const root = document.getElementById("app");
+if (root) render(<App />, root);
+void start();

@@ -1,0 +1,118 @@
+/** One message: a person's text, or a turn of the agent with its text, thoughts and tools. */
+import { memo } from "preact/compat";
+import { useState } from "preact/hooks";
+import type { BlockView, SubtaskView } from "../../protocol/mod.ts";
+import { retry } from "./client.ts";
+import { isFinal } from "./conversation.ts";
+import { Markdown } from "./markdown_view.tsx";
+import { useSelect } from "./state.ts";
+import { ToolBlock } from "./tool_block.tsx";
+
+export const Message = memo(
+  ({ message, last }: { message: SubtaskView; last: boolean }) =>
+    message.role === "user"
+      ? <UserMessage message={message} />
+      : <Turn message={message} last={last} />,
+);
+
+function UserMessage({ message }: { message: SubtaskView }) {
+  return (
+    <article class="message user" data-testid={`message-${message.subtask_id}`} data-role="user">
+      <div class="bubble">{message.content}</div>
+    </article>
+  );
+}
+
+function Turn({ message, last }: { message: SubtaskView; last: boolean }) {
+  const hasText = message.blocks.some((b) => b.type === "text");
+  return (
+    <article
+      class="message assistant"
+      data-testid={`message-${message.subtask_id}`}
+      data-role="assistant"
+      data-status={message.status}
+      aria-busy={!isFinal(message)}
+    >
+      {message.blocks.map((block) => <Block key={block.id} block={block} />)}
+      {!hasText && isFinal(message) && message.content && <Markdown text={message.content} />}
+      <TurnState message={message} last={last} />
+    </article>
+  );
+}
+
+const Block = memo(({ block }: { block: BlockView }) => {
+  if (block.type === "tool") return <ToolBlock block={block} />;
+  if (block.type === "thinking") return <Thinking block={block} />;
+  return (
+    <div class="text" data-testid="block-text">
+      <Markdown text={block.content ?? ""} />
+    </div>
+  );
+});
+
+function Thinking({ block }: { block: BlockView }) {
+  const [open, setOpen] = useState(false);
+  const text = block.content ?? "";
+  const first = text.trim().split("\n", 1)[0] ?? "";
+  return (
+    <details
+      class="thinking"
+      data-testid="block-thinking"
+      open={open}
+      onToggle={(event) => setOpen(event.currentTarget.open)}
+    >
+      <summary>
+        <span class="label">{block.status === "streaming" ? "Thinking…" : "Thinking"}</span>
+        {!open && <span class="preview">{first.slice(0, 140)}</span>}
+      </summary>
+      {open && <div class="body">{text}</div>}
+    </details>
+  );
+}
+
+function TurnState({ message, last }: { message: SubtaskView; last: boolean }) {
+  const queued = useSelect((s) =>
+    s.devices.find((d) => d.device_id === message.device_id)
+      ?.queued_task_ids.includes(message.task_id) ?? false
+  );
+  if (message.status === "COMPLETED") return null;
+  if (!isFinal(message)) {
+    const text = message.cancelling
+      ? "Cancelling…"
+      : queued
+      ? "Queued: waiting for a free slot on the device"
+      : message.blocks.length === 0
+      ? "Starting…"
+      : "Working…";
+    return (
+      <p
+        class="state running"
+        role="status"
+        data-testid={`state-${message.subtask_id}`}
+        data-queued={queued}
+      >
+        <span class="spinner" aria-hidden="true" /> {text}
+      </p>
+    );
+  }
+  const failed = message.status === "FAILED";
+  return (
+    <div
+      class={failed ? "state failed" : "state cancelled"}
+      data-testid={`state-${message.subtask_id}`}
+    >
+      <p role={failed ? "alert" : "status"}>
+        {failed ? message.error ?? "The turn failed" : "Cancelled"}
+      </p>
+      {last && (
+        <button
+          type="button"
+          data-testid={`retry-${message.subtask_id}`}
+          onClick={() => void retry(message)}
+        >
+          Retry
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,197 @@
+/** Conversations and devices. */
+import { useState } from "preact/hooks";
+import type { DeviceInfo, TaskView } from "../../protocol/mod.ts";
+import { Logo } from "./app.tsx";
+import {
+  deleteDevice,
+  deleteTask,
+  openTask,
+  renameDevice,
+  showNew,
+  signOut,
+  toggleDefault,
+} from "./client.ts";
+import { deviceIcon, deviceStatusText } from "./device_text.ts";
+import { setState, useSelect } from "./state.ts";
+
+export function Sidebar() {
+  const user = useSelect((s) => s.user);
+  return (
+    <aside class="sidebar" aria-label="Conversations and devices">
+      <header>
+        <Logo />
+        <button
+          type="button"
+          class="icon drawer-close"
+          aria-label="Close menu"
+          onClick={() => setState({ sidebar: false })}
+        >
+          ✕
+        </button>
+      </header>
+      <button type="button" class="new" data-testid="new-conversation" onClick={showNew}>
+        <span aria-hidden="true">＋</span> New conversation
+      </button>
+      <TaskList />
+      <DeviceList />
+      <footer>
+        <button
+          type="button"
+          class="quiet"
+          data-testid="settings-open"
+          onClick={() => setState({ settingsOpen: true, sidebar: false })}
+        >
+          Settings
+        </button>
+        <button type="button" class="quiet" data-testid="sign-out" onClick={() => signOut()}>
+          Sign out <span class="muted">({user})</span>
+        </button>
+      </footer>
+    </aside>
+  );
+}
+
+function TaskList() {
+  const tasks = useSelect((s) => s.tasks);
+  return (
+    <nav class="tasks" aria-label="Conversations" data-testid="task-list">
+      {tasks.length === 0 && <p class="empty">No conversations yet.</p>}
+      <ul>{tasks.map((task) => <TaskItem key={task.task_id} task={task} />)}</ul>
+    </nav>
+  );
+}
+
+const TASK_STATUS: Readonly<Record<TaskView["status"], string>> = {
+  PENDING: "waiting",
+  RUNNING: "running",
+  COMPLETED: "completed",
+  FAILED: "failed",
+  CANCELLED: "cancelled",
+};
+
+function TaskItem({ task }: { task: TaskView }) {
+  const current = useSelect((s) => s.taskId) === task.task_id;
+  const remove = () => {
+    if (confirm(`Delete the conversation “${task.title}”?`)) void deleteTask(task.task_id);
+  };
+  return (
+    <li class={current ? "task current" : "task"}>
+      <button
+        type="button"
+        class="open"
+        data-testid={`task-${task.task_id}`}
+        aria-current={current ? "page" : undefined}
+        onClick={() => void openTask(task.task_id)}
+      >
+        <span
+          class={`dot ${task.status.toLowerCase()}`}
+          role="img"
+          aria-label={TASK_STATUS[task.status]}
+          title={TASK_STATUS[task.status]}
+        />
+        <span class="title">{task.title}</span>
+      </button>
+      <button
+        type="button"
+        class="icon remove"
+        aria-label={`Delete ${task.title}`}
+        title="Delete"
+        onClick={remove}
+      >
+        ✕
+      </button>
+    </li>
+  );
+}
+
+function DeviceList() {
+  const devices = useSelect((s) => s.devices);
+  return (
+    <section class="devices" aria-label="Devices" data-testid="device-list">
+      <h2>Devices</h2>
+      {devices.length === 0 && (
+        <p class="empty" data-testid="no-devices">
+          No device yet. Start <code>wegent-executor</code>{" "}
+          on the computer that should do the work; Settings has the key for it.
+        </p>
+      )}
+      <ul>{devices.map((device) => <DeviceItem key={device.device_id} device={device} />)}</ul>
+    </section>
+  );
+}
+
+function DeviceItem({ device }: { device: DeviceInfo }) {
+  const [editing, setEditing] = useState(false);
+  const offline = device.status === "offline";
+  const remove = () => {
+    if (confirm(`Remove the device “${device.name}”? It comes back when it connects again.`)) {
+      void deleteDevice(device);
+    }
+  };
+  const save = (name: string) => {
+    setEditing(false);
+    if (name.trim() && name.trim() !== device.name) void renameDevice(device, name.trim());
+  };
+  return (
+    <li
+      class={offline ? "device offline" : "device"}
+      data-testid={`device-${device.device_id}`}
+      data-status={device.status}
+    >
+      <span class="lamp" role="img" aria-label={device.status}>{deviceIcon(device)}</span>
+      <div class="about">
+        {editing
+          ? (
+            <input
+              aria-label="Device name"
+              defaultValue={device.name}
+              maxLength={100}
+              autofocus
+              onBlur={(e) => save(e.currentTarget.value)}
+              onKeyDown={(e) => {
+                if (e.key === "Enter") save(e.currentTarget.value);
+                if (e.key === "Escape") setEditing(false);
+              }}
+            />
+          )
+          : (
+            <button
+              type="button"
+              class="name"
+              title={`${device.name}${
+                device.executor_version ? ` · version ${device.executor_version}` : ""
+              }${device.sandbox ? ` · ${device.sandbox}` : ""} · click to rename`}
+              onClick={() => setEditing(true)}
+            >
+              {device.name}
+            </button>
+          )}
+        <span class="muted" data-testid={`slots-${device.device_id}`}>
+          {deviceStatusText(device)}
+        </span>
+      </div>
+      {offline && !device.reconnecting && (
+        <button
+          type="button"
+          class="icon"
+          aria-label={`Remove ${device.name}`}
+          title="Remove"
+          onClick={remove}
+        >
+          ✕
+        </button>
+      )}
+      <button
+        type="button"
+        class={device.is_default ? "star on" : "star"}
+        data-testid={`device-star-${device.device_id}`}
+        aria-pressed={device.is_default}
+        aria-label={device.is_default ? "Default device; remove as default" : "Set as default"}
+        title={device.is_default ? "Default device" : "Set as default"}
+        onClick={() => void toggleDefault(device)}
+      >
+        {device.is_default ? "⭐" : "☆"}
+      </button>
+    </li>
+  );
+}
