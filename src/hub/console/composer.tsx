@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { cancel, send } from "./client.ts";
 import { openTurn } from "./conversation.ts";
 import { deviceOption } from "./device_text.ts";
+import { Lamp } from "./lamp.tsx";
 import { chosenDevice, setState, useSelect } from "./state.ts";
 
 export function Composer() {
@@ -50,6 +51,7 @@ export function Composer() {
           onKeyDown={onKeyDown}
         />
         <div class="tools">
+          {device && <Lamp device={device} />}
           <DevicePicker />
           <span class="grow" />
           {turn

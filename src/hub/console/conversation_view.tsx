@@ -53,6 +53,7 @@ function Transcript() {
   const [shown, setShown] = useState(PAGE);
   const [following, setFollowing] = useState(true);
   const scroller = useRef<HTMLDivElement>(null);
+  const lastTop = useRef(0);
   const toEnd = () => {
     const element = scroller.current;
     if (element) element.scrollTop = element.scrollHeight;
@@ -60,16 +61,24 @@ function Transcript() {
   useLayoutEffect(() => {
     if (following) toEnd();
   }, [conversation, following]);
+  const loaded = conversation !== null;
+  // Messages far away are measured only when they come near, so heights change without new text.
   useEffect(() => {
-    addEventListener("resize", toEnd);
-    return () => removeEventListener("resize", toEnd);
-  }, []);
+    const element = scroller.current;
+    if (!following || !element) return;
+    const observer = new ResizeObserver(toEnd);
+    observer.observe(element);
+    for (const child of element.children) observer.observe(child);
+    return () => observer.disconnect();
+  }, [following, loaded]);
   const onScroll = () => {
     const element = scroller.current;
     if (!element) return;
-    setFollowing(
-      element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_END,
-    );
+    const atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_END;
+    // Only a person scrolls up; growing text merely moves the end away.
+    if (atEnd) setFollowing(true);
+    else if (element.scrollTop < lastTop.current) setFollowing(false);
+    lastTop.current = element.scrollTop;
   };
   if (!conversation) {
     return (

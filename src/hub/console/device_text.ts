@@ -17,6 +17,6 @@ export function deviceStatusText(device: DeviceInfo): string {
 
 /** One line for the device picker. */
 export function deviceOption(device: DeviceInfo): string {
-  const star = device.is_default ? " ⭐" : "";
-  return `${deviceIcon(device)}${star} ${device.name} · ${deviceStatusText(device)}`;
+  const star = device.is_default ? "★ " : "";
+  return `${star}${device.name} · ${deviceStatusText(device)}`;
 }

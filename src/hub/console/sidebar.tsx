@@ -11,7 +11,8 @@ import {
   signOut,
   toggleDefault,
 } from "./client.ts";
-import { deviceIcon, deviceStatusText } from "./device_text.ts";
+import { deviceStatusText } from "./device_text.ts";
+import { Lamp } from "./lamp.tsx";
 import { setState, useSelect } from "./state.ts";
 
 export function Sidebar() {
@@ -30,7 +31,7 @@ export function Sidebar() {
         </button>
       </header>
       <button type="button" class="new" data-testid="new-conversation" onClick={showNew}>
-        <span aria-hidden="true">＋</span> New conversation
+        <span aria-hidden="true">+</span> New conversation
       </button>
       <TaskList />
       <DeviceList />
@@ -138,7 +139,7 @@ function DeviceItem({ device }: { device: DeviceInfo }) {
       data-testid={`device-${device.device_id}`}
       data-status={device.status}
     >
-      <span class="lamp" role="img" aria-label={device.status}>{deviceIcon(device)}</span>
+      <Lamp device={device} />
       <div class="about">
         {editing
           ? (
@@ -190,7 +191,10 @@ function DeviceItem({ device }: { device: DeviceInfo }) {
         title={device.is_default ? "Default device" : "Set as default"}
         onClick={() => void toggleDefault(device)}
       >
-        {device.is_default ? "⭐" : "☆"}
+        <span class="sign">{device.is_default ? "⭐" : "☆"}</span>
+        <svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true">
+          <path d="M12 3.5l2.6 5.4 5.900.8-4.300 4.100 1 5.900L12 16.900l-5.200 2.800 1-5.900-4.300-4.100 5.900-.8z" />
+        </svg>
       </button>
     </li>
   );
