@@ -87,7 +87,8 @@ export class AgentKeeper {
     this.log.info("Agent started", { pid: process.pid });
     this.onAgent(process.pid);
     this.#cleaned = process.exit.then(async ({ code, signal }) => {
-      this.log.info("Agent ended", { pid: process.pid, code, signal });
+      const { pid, malformed } = process;
+      this.log.info("Agent ended", { pid, code, signal, malformed });
       this.#process = null;
       this.onAgent(null);
       // Whatever the reason: a dead CLI leaves its commands running as orphans.

@@ -3,15 +3,16 @@
  * CLI. The host is a subreaper (Linux), so every process it ever caused stays below it in the tree; the
  * mark in the environment finds them on other systems and from other processes.
  */
-import { errorText, listPids, procStat, readProc, signalProcess } from "../platform/mod.ts";
+import {
+  errorText,
+  listPids,
+  type ProcStat,
+  procStat,
+  readProc,
+  signalProcess,
+} from "../platform/mod.ts";
 import * as libc from "../platform/libc.ts";
 import { MARK_VARIABLE } from "../runtimes/mod.ts";
-
-interface Entry {
-  readonly pid: number;
-  readonly parent: number;
-  readonly zombie: boolean;
-}
 
 /** Passes over the process table before a sweep gives up on a fork bomb. */
 const MAX_PASSES = 40;
@@ -67,7 +68,7 @@ async function leftovers(mark: string): Promise<number[]> {
   }
 }
 
-function descendants(all: readonly Entry[]): Set<number> {
+function descendants(all: readonly ProcStat[]): Set<number> {
   const children = Map.groupBy(all, (entry) => entry.parent);
   const found = new Set<number>();
   const queue = [Deno.pid];
@@ -81,7 +82,7 @@ function descendants(all: readonly Entry[]): Set<number> {
   return found;
 }
 
-function linuxProcesses(): Entry[] {
+function linuxProcesses(): ProcStat[] {
   return listPids().map(procStat).filter((stat) => stat !== null);
 }
 

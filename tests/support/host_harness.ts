@@ -105,6 +105,7 @@ export class HostHarness {
     private readonly modelUrl: string,
     /** Milliseconds from spawn to the ready line. */
     readonly readyMs: number,
+    private readonly ownsRoot: boolean,
   ) {}
 
   static async start(options: HostOptions): Promise<HostHarness> {
@@ -127,7 +128,8 @@ export class HostHarness {
     const readyMs = performance.now() - started;
     const ready = JSON.parse(line);
     if (!ready.ready) throw new Error(`The host did not start: ${line}`);
-    return new HostHarness(spec, root, child, ready.pid, options.modelUrl, readyMs);
+    const owns = options.root === undefined;
+    return new HostHarness(spec, root, child, ready.pid, options.modelUrl, readyMs, owns);
   }
 
   get workdir(): string {
@@ -223,6 +225,16 @@ export class HostHarness {
     return markedProcesses(this.spec.host);
   }
 
+  /** Waits until the CLI has saved `text` in its transcript; it writes with a delay. */
+  async saved(text: string): Promise<void> {
+    const projects = join(this.workdir, ".claude/projects");
+    await poll(
+      () => readTree(projects).some((content) => content.includes(text)),
+      5000,
+      "the transcript",
+    );
+  }
+
   get log(): string {
     try {
       return Deno.readTextFileSync(join(this.spec.dir, "host.log"));
@@ -253,7 +265,7 @@ export class HostHarness {
       this.child.kill("SIGTERM");
       await this.gone();
     }
-    await Deno.remove(this.root, { recursive: true });
+    if (this.ownsRoot) await Deno.remove(this.root, { recursive: true });
   }
 }
 
@@ -340,7 +352,8 @@ function denoDir(): string {
 }
 
 async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  const decoder = new TextDecoderStream() as TransformStream<Uint8Array, string>;
+  const reader = stream.pipeThrough(decoder).getReader();
   let text = "";
   while (!text.includes("\n")) {
     const { value, done } = await reader.read();
@@ -349,4 +362,16 @@ async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
   }
   await reader.cancel();
   return text.split("\n")[0] ?? "";
+}
+
+function readTree(dir: string): string[] {
+  try {
+    return [...Deno.readDirSync(dir)].flatMap((entry) => {
+      const path = join(dir, entry.name);
+      return entry.isDirectory ? readTree(path) : [Deno.readTextFileSync(path)];
+    });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
 }

@@ -67,8 +67,13 @@ export async function buildPlan(
     args,
     model,
     files,
-    fingerprint: JSON.stringify([args, model, files, environment.env]),
+    fingerprint: fingerprintOf([args, model, files], environment.env),
   };
+}
+
+/** The order in which variables are listed is not the same each time. */
+function fingerprintOf(plan: unknown, env: Readonly<Record<string, string>>): string {
+  return JSON.stringify([plan, Object.entries(env).sort(([a], [b]) => a < b ? -1 : 1)]);
 }
 
 /** How the process gets its conversation. */

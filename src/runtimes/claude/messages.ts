@@ -22,7 +22,7 @@ export type ContentBlock = z.infer<typeof contentBlock>;
 
 const content = z.union([
   z.string().transform((value): ContentBlock[] => [
-    { type: "text", text: value, input: undefined, content: undefined },
+    { type: "text", text: value },
   ]),
   z.array(contentBlock),
 ]);

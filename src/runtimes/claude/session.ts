@@ -59,6 +59,7 @@ export class ClaudeProcess {
   #busy = false;
   #becameIdle: (() => void) | null = null;
   #commands: readonly string[] = [];
+  #malformed = 0;
 
   private constructor(child: Deno.ChildProcess, secrets: readonly string[]) {
     this.#child = child;
@@ -116,6 +117,11 @@ export class ClaudeProcess {
   /** True while the CLI works, for a turn or by itself. */
   get busy(): boolean {
     return this.#busy;
+  }
+
+  /** Messages of a type this program reads whose shape it did not understand. */
+  get malformed(): number {
+    return this.#malformed;
   }
 
   /** Directs messages to `listener`; null: they are read and dropped. */
@@ -234,7 +240,8 @@ export class ClaudeProcess {
     const messages: CliMessage[] = [];
     for (const line of lines) {
       const message = parseMessage(line);
-      if (message && !this.#isOurs(message)) messages.push(message);
+      if (message === "malformed") this.#malformed++;
+      if (typeof message !== "string" && !this.#isOurs(message)) messages.push(message);
     }
     if (messages.length > 0) this.#listener?.onMessages(messages);
     if (!this.#busy) this.#becameIdle?.();

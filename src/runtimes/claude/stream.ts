@@ -78,17 +78,22 @@ export class LineSplitter {
   }
 }
 
-/** A message, or null for a blank line, one that is not JSON, or one of an unknown type or shape. */
-export function parseMessage(line: string): CliMessage | null {
-  if (!line.startsWith("{")) return null;
+/**
+ * A message, or why there is none: `noise` is a blank line or one that is not JSON (libraries of the CLI
+ * print warnings), `unknown` a type this program does not read, `malformed` one it would read.
+ */
+export function parseMessage(line: string): CliMessage | "noise" | "unknown" | "malformed" {
+  if (!line.startsWith("{")) return "noise";
   let value: unknown;
   try {
     value = JSON.parse(line);
   } catch (error) {
-    // Libraries of the CLI print warnings of their own here.
-    if (error instanceof SyntaxError) return null;
+    if (error instanceof SyntaxError) return "noise";
     throw error;
   }
   const parsed = cliMessage.safeParse(value);
-  return parsed.success ? parsed.data : null;
+  if (parsed.success) return parsed.data;
+  return KNOWN_TYPES.has(String((value as { type?: unknown }).type)) ? "malformed" : "unknown";
 }
+
+const KNOWN_TYPES = new Set(cliMessage.options.map((option) => option.shape.type.value as string));
