@@ -97,6 +97,7 @@ export function killHard(pid: number): boolean {
  * @returns False when the process was gone already.
  */
 export function sendSignal(pid: number, signal: Deno.Signal): boolean {
+  if (!alive(pid)) return false; // A zombie takes signals without a word.
   try {
     Deno.kill(pid, signal);
     return true;
