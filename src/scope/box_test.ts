@@ -76,6 +76,11 @@ Deno.test("planBox() grants nothing when a denied path is the root itself", () =
   assertEquals(paths(rules, "write"), []);
 });
 
+Deno.test("planBox() opens no path inside a writable tree: it may have become a link", () => {
+  const rules = planBox({ ...EMPTY, write: ["/w/cfg", "/w"] }, disk());
+  assertEquals(paths(rules, "write"), ["/w"]);
+});
+
 Deno.test("withoutCovered() drops what another root grants, unless a denial lies between", () => {
   assertEquals(withoutCovered(["/w/cfg", "/w", "/w", "/x"], []), ["/w", "/x"]);
   assertEquals(withoutCovered(["/w/eh/ws", "/w"], ["/w/eh"]), ["/w/eh/ws", "/w"]);

@@ -13,7 +13,7 @@ function home(): { base: string; input: PolicyInput; [Symbol.dispose](): void } 
   for (const dir of ["workspace/7", "state/sessions/7", "state/runs", "run/hosts/h", "agents"]) {
     Deno.mkdirSync(join(eh, dir), { recursive: true });
   }
-  for (const dir of [".cache", ".claude", ".ssh", "bin", "Projects/p"]) {
+  for (const dir of [".cache", ".claude", ".ssh", "tools", "Projects/p"]) {
     Deno.mkdirSync(join(user, dir), { recursive: true });
   }
   const input: PolicyInput = {
@@ -26,7 +26,7 @@ function home(): { base: string; input: PolicyInput; [Symbol.dispose](): void } 
     hostDir: join(eh, "run/hosts/h"),
     runsDir: join(eh, "state/runs"),
     sessionDir: join(eh, "state/sessions/7"),
-    env: { PATH: `${user}/bin:/usr/bin:relative`, HOME: user },
+    env: { PATH: `${user}/tools:/usr/bin:relative`, HOME: user },
   };
   return { base, input, [Symbol.dispose]: () => Deno.removeSync(base, { recursive: true }) };
 }
@@ -42,7 +42,7 @@ Deno.test("buildPolicy() gives the agent its session and caches, the host its jo
   assertEquals(host.write, [...own, input.hostDir, input.runsDir]);
   assertEquals(agent.tmpDir, join(input.sessionDir, "tmp"));
   assertEquals(agent.denyRead, [input.home]);
-  assert(agent.denyWrite.includes(join(input.userHome, "bin")));
+  assert(agent.denyWrite.includes(join(input.userHome, "tools")));
   assert(agent.denyWrite.includes(join(input.userHome, ".bashrc")));
   assert(agent.denyWrite.includes(join(input.userHome, ".claude/settings.json")));
   assert(!agent.denyWrite.some((path) => path.includes("relative")));

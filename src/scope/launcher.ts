@@ -12,7 +12,7 @@ import * as libc from "../platform/libc.ts";
 import { planBox } from "./box.ts";
 import { dropCapabilities } from "./capabilities.ts";
 import { landlockAbi, restrictSelf } from "./landlock.ts";
-import { diskSeam, isWithin } from "./paths.ts";
+import { isWithin } from "./paths.ts";
 import {
   LAUNCH_KINDS,
   type LaunchKind,
@@ -153,9 +153,10 @@ function enterWorkdir(policy: Policy): void {
     );
   }
   const actual = Deno.cwd();
-  // A root that leads elsewhere by now is not the root the owner allowed.
-  const roots = policy.roots.filter((root) => diskSeam.realPath(root) === root);
-  if (!roots.some((root) => isWithin(root, actual))) throw outsideRoots(actual, policy.roots);
+  // The roots were resolved for the policy: a root that has become a link since then holds nothing.
+  if (!policy.roots.some((root) => isWithin(root, actual))) {
+    throw outsideRoots(actual, policy.roots);
+  }
 }
 
 /** Before the sandbox, which would only see a missing directory. A link there is not followed: it exists. */

@@ -66,6 +66,7 @@ sandboxTest("writing outside is refused, however it is tried", async (world) => 
     try grandchild sh -c 'sh -c "sh -c \\"echo x > ${outside}/new\\""'
     try setsid setsid --wait sh -c 'echo x > ${outside}/new'
     try truncate truncate -s 0 ${outside}/kept
+    try truncate_path perl -e 'truncate "${outside}/kept", 0 or die $!'
     try remove rm ${outside}/kept
     try mkdir mkdir ${outside}/dir
     try rename mv ${outside}/kept ${outside}/moved
@@ -75,7 +76,7 @@ sandboxTest("writing outside is refused, however it is tried", async (world) => 
     try tmp sh -c 'echo x > /tmp/wegent-sandbox-test'
     try home sh -c 'echo x > ~/new'
     try start_file sh -c 'echo x >> ~/.bashrc'
-    try on_path sh -c 'echo x > ~/bin/git'
+    try on_path sh -c 'echo x > ~/tools/git'
     try claude_settings sh -c 'echo x > ~/.claude/settings.json'
     try claude_hooks mkdir ~/.claude/hooks
     try etc sh -c 'echo x > /etc/wegent-sandbox-test'
@@ -83,7 +84,7 @@ sandboxTest("writing outside is refused, however it is tried", async (world) => 
   `,
   );
   const refused =
-    "absolute overwrite append symlink grandchild setsid truncate remove mkdir rename " +
+    "absolute overwrite append symlink grandchild setsid truncate truncate_path remove mkdir rename " +
     "symlink_out tmp home start_file on_path claude_settings claude_hooks etc proc_root";
   const { move_in, hard_link, ...rest } = found;
   assertEquals(rest, all(refused, "Permission denied"));
@@ -320,7 +321,7 @@ sandboxTest(
     try state_read cat ${world.executorHome}/device-config.json
     try start_file sh -c 'echo x > ~/.bashrc'
     try ssh_keys sh -c 'echo x > ~/.ssh/authorized_keys'
-    try on_path sh -c 'echo x > ~/bin/git'
+    try on_path sh -c 'echo x > ~/tools/git'
     try claude_settings sh -c 'echo x > ~/.claude/settings.json'
     try claude_transcript sh -c 'echo x > ~/.claude/projects/t'
     try cache sh -c 'echo x > ~/.cache/f'

@@ -45,7 +45,7 @@ export class SandboxWorld implements Disposable {
       Deno.mkdirSync(dir, { recursive: true });
     }
     Deno.mkdirSync(join(this.base, "deno"));
-    for (const dir of [".ssh", ".cache", "bin", ".claude/projects", "Projects/p"]) {
+    for (const dir of [".ssh", ".cache", "tools", ".claude/projects", "Projects/p"]) {
       Deno.mkdirSync(join(this.home, dir), { recursive: true });
     }
     this.put("home/.ssh/id", "ssh-secret");
@@ -57,7 +57,7 @@ export class SandboxWorld implements Disposable {
     }
     this.env = {
       HOME: this.home,
-      PATH: `${this.home}/bin:/usr/bin:/bin`,
+      PATH: `${this.home}/tools:/usr/bin:/bin`,
       LC_ALL: "C",
       DENO_DIR: join(this.base, "deno"),
       NO_COLOR: "1",
