@@ -1,6 +1,13 @@
 /** A hub and a device in one process, for `up` and `try`. */
 import type { Settings } from "../config/mod.ts";
-import { AppError, EXIT, type Logger, readTextIfExists, writeFileAtomic } from "../platform/mod.ts";
+import {
+  AppError,
+  ensurePrivateDir,
+  EXIT,
+  type Logger,
+  readTextIfExists,
+  writeFileAtomic,
+} from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
 import { type Hub, startHub } from "../hub/mod.ts";
 import { agentFinder, replaceProcess, runDaemon } from "./daemon.ts";
@@ -72,6 +79,7 @@ function announce(
 
 /** The device's own key for this hub, made once. */
 async function deviceKey(hub: Hub, settings: Settings): Promise<string> {
+  ensurePrivateDir(settings.paths.run);
   const path = join(settings.paths.run, "hub-device.key");
   const stored = readTextIfExists(path)?.trim();
   if (stored && !hub.firstRun) return stored;

@@ -53,8 +53,9 @@ async function outcome(
     return { attempt, outcome: "allowed", detail: "" };
   } catch (error) {
     const name = error instanceof Error ? error.name : "unknown";
+    // SQLite says it in its own words: with limited permissions no database may be attached at all.
     const refused = name === "NotCapable" ||
-      /NotCapable|Requires \w+ access/.test(errorText(error));
+      /NotCapable|Requires \w+ access|too many attached databases - max 0/.test(errorText(error));
     return {
       attempt,
       outcome: refused ? "NotCapable" : name,

@@ -78,7 +78,7 @@ function socketServer(http: Server, core: HubCore): SocketServer {
     maxHttpBufferSize: MAX_FRAME_BYTES,
     connectTimeout: 15_000,
     allowRequest: (req: IncomingMessage, decide) => {
-      const reason = refusal(req.headers.host, req.headers.origin, core.port);
+      const reason = refusal(req.headers.host, req.headers.origin);
       decide(reason, reason === null);
     },
   });

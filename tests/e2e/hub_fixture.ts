@@ -41,7 +41,7 @@ export async function withHub(test: (fixture: HubFixture) => Promise<void>): Pro
       LOG_LEVEL: "debug",
       ...extra,
     });
-    await program.waitForLine("is registered at", LONG);
+    await program.waitForLine("is registered at", 15_000);
     return program;
   };
   try {

@@ -32,8 +32,10 @@ Deno.test("SIGTERM with an idle agent and with a running one leaves no process a
       }
     }, "the tool's start");
     daemon.signal("SIGTERM");
+    await daemon.waitForLine("Stopping", LONG);
+    // The second signal ends the grace of ten seconds.
     daemon.signal("SIGTERM");
-    assertEquals((await daemon.exited(LONG)).code, 0);
+    assertEquals((await daemon.exited(8000)).code, 0);
     const turn = backend.turns.get(busy.subtask_id)!;
     assertEquals(turn.terminals.map((t) => t.event), ["error"]);
     assertMatch(turn.error, /device was stopped/);

@@ -91,7 +91,7 @@ Deno.test("the live device worker cannot do what a hole in it would try first", 
   withDevice({}, async ({ world }) => {
     const { code, stdout, stderr } = await world.run(["selfcheck", "--json"]);
     assertEquals(code, 0, stderr);
-    const rows = JSON.parse(stdout) as { attempt: string; outcome: string }[];
+    const rows = JSON.parse(stdout) as { attempt: string; outcome: string; detail: string }[];
     assertEquals(Object.fromEntries(rows.map((r) => [r.attempt, r.outcome])), {
       "read config": "NotCapable",
       "write config": "NotCapable",
@@ -103,7 +103,7 @@ Deno.test("the live device worker cannot do what a hole in it would try first", 
       "other port": "NotCapable",
       "attach SQLite outside": "NotCapable",
       "write own state": "allowed",
-    });
+    }, stdout);
     assert(isMissing(`${world.home}/selfcheck-outside.sqlite`));
   }));
 

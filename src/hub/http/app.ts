@@ -51,7 +51,6 @@ function guard(core: HubCore): MiddlewareHandler {
     const reason = refusal(
       c.req.header("host"),
       c.req.header("origin"),
-      core.port,
     );
     if (reason) c.res = errorResponse(403, reason);
     else await next();

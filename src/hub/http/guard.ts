@@ -24,19 +24,16 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Checks the `Host` and `Origin` of a request.
+ * Checks the `Host` and `Origin` of a request. The host must be a name of this machine; its port may be
+ * another one, since ports are forwarded.
  *
- * @param port The port the hub listens on.
  * @returns Why the request is refused, or null.
  */
 export function refusal(
   host: string | null | undefined,
   origin: string | null | undefined,
-  port: number,
 ): string | null {
-  const own = [`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`];
-  if (port === 80) own.push("127.0.0.1", "localhost", "[::1]");
-  if (!host || !own.includes(host.toLowerCase())) {
+  if (!host || !/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i.test(host)) {
     return "This host name is not served here";
   }
   // Programs send no origin; browsers always do where it matters.
