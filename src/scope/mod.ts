@@ -27,3 +27,4 @@ export {
   type Scope,
   type ScopeInput,
 } from "./scope.ts";
+export { renderSeatbelt } from "./seatbelt.ts";

@@ -123,14 +123,13 @@ export function renderWorkerPermissions(scope: Scope): Deno.PermissionOptionsObj
 
 /**
  * The scope as flags of `deno run` and `deno compile`, for an image whose roots are known when it is
- * built. They state what the program works on; what fences it is the worker and the OS sandbox, since
- * the program also needs FFI and processes (see decision 20).
+ * built. They state what the program works on. What fences it is the worker and the OS sandbox, since the
+ * program also needs processes and FFI, which go around every path permission (see decision 20).
  */
 export function renderDenoFlags(scope: Scope): string[] {
   const list = (values: readonly string[]) =>
     values.map((value) => value.replaceAll(",", ",,")).join(",");
   const flags = [`--allow-read=${list(scope.read)}`, `--allow-write=${list(scope.write)}`];
   if (scope.net.length > 0) flags.push(`--allow-net=${list(scope.net)}`);
-  flags.push(`--allow-env=${list(WORKER_ENV)}`, "--deny-run", "--deny-ffi", "--no-prompt");
-  return flags;
+  return [...flags, "--allow-env", "--allow-run", "--allow-sys", "--allow-ffi", "--no-prompt"];
 }
