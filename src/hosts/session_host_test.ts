@@ -8,6 +8,8 @@ import {
 } from "../../tests/support/host_harness.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../tests/support/assert.ts";
 import { callTool, say, script, startModel } from "../../tests/support/model.ts";
+import { SmallDisk, smallDiskReason } from "../../tests/support/full_disk.ts";
+import { guardedTest } from "../../tests/support/require.ts";
 import { poll } from "../../tests/support/waiting.ts";
 import { join } from "../platform/std/path.ts";
 
@@ -342,6 +344,30 @@ Deno.test("runSessionHost() ends a run with the daemon's words on abort", async 
   assertEquals(terminalsOf(records), ["error"]);
   assertEquals(records.at(-1)?.d["message"], "The device was stopped");
   assertEquals((await host.gone(3000)).code, 0);
+});
+
+guardedTest({
+  name: "runSessionHost() ends a turn with one error when the disk is full, once there is room",
+  needs: smallDiskReason,
+  async fn() {
+    await using model = await startModel();
+    await using host = await HostHarness.start({ modelUrl: model.url });
+    await host.attach();
+    await using disk = await SmallDisk.mount(join(host.root, "runs"), 2);
+    const run = await host.turn(script(say("word ".repeat(8000), { chunkSize: 200, gapMs: 5 })));
+    await model.waitForSent(2000, 10_000);
+    await disk.fill();
+    await poll(() => host.agentPid === null, 10_000, "the agent's end");
+    assertEquals(terminalsOf(host.journal(run)), []);
+    await disk.free();
+    const records = await host.ended(run, 5000);
+    assertEquals(terminalsOf(records), ["error"]);
+    assertStringIncludes(String(records.at(-1)?.d["message"]), "disk is full");
+    assertStringIncludes(reasoningOf(records), "events are left out here");
+    assert("word ".repeat(8000).startsWith(textOf(records)));
+    assertEquals(records.map(({ s }) => s), records.map((_, i) => i + 1));
+    assertEquals(textOf(await host.ended(await host.turn(script(say("fine"))))), "fine");
+  },
 });
 
 function readIfExists(path: string): string | null {
