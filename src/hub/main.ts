@@ -1,5 +1,5 @@
 /** Starts the hub in a worker of its own rights and keeps it running. */
-import { AppError, errorText, type LogFields, type LogLevel } from "../platform/mod.ts";
+import { AppError, errorText, type LogFields, type LogLevel, moduleUrl } from "../platform/mod.ts";
 import type { ProviderKind } from "../protocol/mod.ts";
 import type { FirstRun } from "./server.ts";
 import type { HubTimings } from "./timings.ts";
@@ -112,7 +112,7 @@ class HubRunner {
   /** Resolves when the worker answers requests. */
   #spawn(): Promise<FirstRun | null> {
     const { dataDir, port, provider, timings } = this.options;
-    const worker = new Worker(new URL("./worker.ts", import.meta.url).href, {
+    const worker = new Worker(moduleUrl(import.meta.url, "hub/worker"), {
       type: "module",
       name: "hub",
       deno: {

@@ -7,7 +7,7 @@ export type { IdentitySeam } from "./identity.ts";
 export { LOG_LEVELS, Logger } from "./log.ts";
 export type { LogFields, LoggerOptions, LogLevel } from "./log.ts";
 export { processStartTime, sameProcessAlive, signalProcess } from "./process.ts";
-export { selfCommand, sourceRoots } from "./self.ts";
+export { moduleUrl, selfCommand, sourceRoots } from "./self.ts";
 export { VERSION } from "./version.ts";
 export { isLoopback, proxyFor } from "./proxy.ts";
 export { trustedCertificates } from "./trust.ts";

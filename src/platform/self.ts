@@ -38,3 +38,15 @@ export function selfCommand(): string[] {
 export function sourceRoots(): string[] {
   return Deno.build.standalone ? [] : [fromFileUrl(new URL("../../", import.meta.url))];
 }
+
+/**
+ * URL of the module `src/<path>.ts`, for starting it as a worker. In the executable all code is bundled:
+ * a module's own URL then lies at the bundle's root and the workers below `src/`.
+ *
+ * @param from `import.meta.url` of a module directly in a folder of `src`.
+ */
+export function moduleUrl(from: string, path: string): string {
+  return from.endsWith(".ts")
+    ? new URL(`../${path}.ts`, from).href
+    : new URL(`./src/${path}.js`, from).href;
+}
