@@ -10,6 +10,9 @@ const OPEN_PTY = `sysopen $m, "/dev/ptmx", O_RDWR or die $!; $n = pack "i", 0;
   ioctl $m, 0x40045431, $n or die $!; ioctl $m, 0x80045430, $n or die $!;
   sysopen $s, "/dev/pts/" . unpack("i", $n), O_RDWR or die $!; $t = "-" x 64; ioctl $s, 0x5401, $t or die $!`;
 
+/** Who owned the program under test before any world was made. */
+const PROGRAM_OWNER = Deno.statSync(Deno.env.get("EXECUTOR_BINARY") ?? Deno.execPath()).uid;
+
 /** Registers a test for every user there is, each in a world of its own. */
 function sandboxTest(name: string, fn: (world: SandboxWorld) => Promise<void>, only?: "root") {
   for (const user of worldUsers()) {
@@ -52,6 +55,15 @@ async function attempts(
 function all(labels: string, outcome: string): Record<string, string> {
   return Object.fromEntries(labels.split(" ").map((label) => [label, outcome]));
 }
+
+sandboxTest("the world's user owns the world and none of the machine's executables", (world) => {
+  // Regression: the program's files are hard links, and giving away a link gives away the file.
+  const program = Deno.env.get("EXECUTOR_BINARY") ?? Deno.execPath();
+  assertEquals(Deno.statSync(program).uid, PROGRAM_OWNER);
+  const owner = world.user === "root" || Deno.uid() !== 0 ? Deno.uid() : 65534;
+  assertEquals(Deno.statSync(world.workdir).uid, owner);
+  return Promise.resolve();
+});
 
 sandboxTest("writing outside is refused, however it is tried", async (world) => {
   const { outside } = world;

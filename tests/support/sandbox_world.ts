@@ -36,15 +36,16 @@ export class SandboxWorld implements Disposable {
   readonly runsDir = join(this.executorHome, "state/runs");
   readonly hostDir = join(this.executorHome, "run/hosts/h1");
   readonly outside = join(this.base, "outside");
+  readonly #denoDir = join(this.base, "deno");
   readonly env: Readonly<Record<string, string>>;
   readonly #program: string[];
 
   constructor(readonly user: WorldUser) {
     Deno.chmodSync(this.base, 0o755);
+    Deno.mkdirSync(this.#denoDir);
     for (const dir of [this.workdir, this.sessionDir, this.runsDir, this.hostDir, this.outside]) {
       Deno.mkdirSync(dir, { recursive: true });
     }
-    Deno.mkdirSync(join(this.base, "deno"));
     for (const dir of [".ssh", ".cache", "tools", ".claude/projects", "Projects/p"]) {
       Deno.mkdirSync(join(this.home, dir), { recursive: true });
     }
@@ -59,7 +60,7 @@ export class SandboxWorld implements Disposable {
       HOME: this.home,
       PATH: `${this.home}/tools:/usr/bin:/bin`,
       LC_ALL: "C",
-      DENO_DIR: join(this.base, "deno"),
+      DENO_DIR: this.#denoDir,
       NO_COLOR: "1",
     };
     this.#program = this.#installProgram();
@@ -71,13 +72,16 @@ export class SandboxWorld implements Disposable {
     Deno.writeTextFileSync(join(this.base, path), text);
   }
 
-  /** Gives everything to the world's user. */
+  /**
+   * Gives the world's own trees to its user. Never the program's directory: its files are hard links to
+   * the machine's executables, and an owner belongs to the file, not to the link.
+   */
   own(): void {
     if (this.user !== "ordinary" || Deno.uid() !== 0) return;
+    const trees = [this.home, this.outside, this.#denoDir];
     const { success } = new Deno.Command("chown", {
-      args: ["-Rh", `${NOBODY}:${NOBODY}`, this.base],
-    })
-      .outputSync();
+      args: ["-Rh", `${NOBODY}:${NOBODY}`, ...trees],
+    }).outputSync();
     if (!success) throw new Error("Cannot give the world to its user");
   }
 
