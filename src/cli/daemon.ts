@@ -2,7 +2,6 @@
 import type { Settings } from "../config/mod.ts";
 import { execve } from "../platform/libc.ts";
 import { AppError, EXIT, type Logger, selfCommand } from "../platform/mod.ts";
-import { ensureClaude } from "../runtimes/mod.ts";
 import { type DaemonEnd, Supervisor } from "../supervisor/mod.ts";
 import { note, progressBar } from "./output.ts";
 
@@ -63,6 +62,8 @@ export function agentFinder(
 }
 
 async function findAgent(settings: Settings, log: Logger): Promise<string> {
+  // Loaded when it is needed: the device registers before.
+  const { ensureClaude } = await import("../runtimes/mod.ts");
   const claude = await ensureClaude({
     configured: settings.agent.claudeBinary,
     installDir: settings.paths.agents,

@@ -1,5 +1,5 @@
 /** Hidden `selfcheck`: asks the live device worker what it could do, row by row. */
-import { z } from "zod";
+import * as z from "zod";
 import { EXIT } from "../platform/mod.ts";
 import { askDaemon } from "../supervisor/mod.ts";
 import { parseFlags } from "./arguments.ts";

@@ -1,5 +1,5 @@
 /** `wegent-executor status`. */
-import { z } from "zod";
+import * as z from "zod";
 import { EXIT } from "../platform/mod.ts";
 import { askDaemon } from "../supervisor/mod.ts";
 import { parseFlags } from "./arguments.ts";

@@ -1,5 +1,5 @@
 /** `wegent-executor stop`. */
-import { z } from "zod";
+import * as z from "zod";
 import { AppError, EXIT, processStartTime } from "../platform/mod.ts";
 import { askDaemon } from "../supervisor/mod.ts";
 import { parseFlags } from "./arguments.ts";

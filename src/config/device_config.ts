@@ -4,7 +4,7 @@
  * Precedence: command line, environment, file, default. The file is created at the first start,
  * readable by the owner only; keys this program does not know are kept when it is rewritten.
  */
-import { z } from "zod";
+import * as z from "zod";
 import {
   AppError,
   defaultDeviceName,

@@ -5,7 +5,7 @@
  * the supervisor parses every message of the worker with these schemas, and the requests are small
  * and typed: a kind, a session, a policy and a path, never a command line.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 /** Everything the worker is told at start; the credential comes this way because it may not read it. */
 export interface WorkerInit {

@@ -6,7 +6,7 @@
  * servers that do not number events). A delivered run's directory moves to `done/` and is removed
  * after some days.
  */
-import { z } from "zod";
+import * as z from "zod";
 import {
   AppError,
   ensurePrivateDir,

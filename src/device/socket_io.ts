@@ -17,30 +17,34 @@ export interface ConnectorOptions {
   readonly caCerts: readonly string[];
 }
 
+/** Certificates and proxy of every WebSocket of this thread, once they are known. */
+let client: Deno.HttpClient | null = null;
+
+// The client's code remembers the constructor it finds when it is loaded.
+const NativeWebSocket = globalThis.WebSocket;
+globalThis.WebSocket = class extends NativeWebSocket {
+  constructor(url: string | URL) {
+    super(url, (client ? { client } : undefined) as unknown as string[]);
+  }
+};
+
+/** Loading begins with the worker, while the supervisor still prepares its first message. */
+const loading = import("socket.io-client/browser");
+
 /** Loads the client that suits the connection. */
 export async function connector(options: ConnectorOptions): Promise<Connector> {
+  const { proxyUrl, caCerts } = options;
   const secure = /^(https|wss):/.test(options.backendUrl);
-  if (options.proxyUrl && !secure) return await throughTunnel(options.proxyUrl);
-  if (secure) useHttpClient(options);
+  if (proxyUrl && !secure) return await throughTunnel(proxyUrl);
+  if (secure) {
+    client = Deno.createHttpClient({
+      caCerts: [...caCerts],
+      ...(proxyUrl && { proxy: { url: proxyUrl } }),
+    });
+  }
   // The bundle is CommonJS: its function is the default export.
-  const { default: io } = await import("socket.io-client/browser") as unknown as {
-    default: typeof Io;
-  };
+  const { default: io } = await loading as unknown as { default: typeof Io };
   return (url, socketOptions) => io(url, socketOptions);
-}
-
-/** Gives every WebSocket of this thread the certificates and the proxy. */
-function useHttpClient({ proxyUrl, caCerts }: ConnectorOptions): void {
-  const client = Deno.createHttpClient({
-    caCerts: [...caCerts],
-    ...(proxyUrl && { proxy: { url: proxyUrl } }),
-  });
-  const Native = globalThis.WebSocket;
-  globalThis.WebSocket = class extends Native {
-    constructor(url: string | URL) {
-      super(url, { client } as unknown as string[]);
-    }
-  };
 }
 
 async function throughTunnel(proxyUrl: string): Promise<Connector> {

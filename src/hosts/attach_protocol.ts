@@ -6,7 +6,7 @@
  * not travel here: the host appends them to the run's journal and says how far it has come, and the
  * daemon reads the journal from its own cursor. So live delivery and recovery are the same path.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { executeRequest } from "../protocol/mod.ts";
 
 export const ATTACH_PROTOCOL = "wegent-session-host";

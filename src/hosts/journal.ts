@@ -5,7 +5,7 @@
  * name, data. A torn last line (power cut, `kill -9` in mid-write) is cut off when the file is opened
  * for appending and ignored when it is read.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { AppError } from "../platform/mod.ts";
 import type { ResponseEvent } from "../protocol/mod.ts";
 

@@ -1,5 +1,5 @@
 /** What a session remembers of its agent's conversation, so that it can be resumed. */
-import { z } from "zod";
+import * as z from "zod";
 import { readTextIfExists, removeIfExists, writeFileAtomic } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
 

@@ -1,5 +1,5 @@
 /** What the hub's main thread and its worker say to each other. */
-import { z } from "zod";
+import * as z from "zod";
 import { LOG_LEVELS } from "../platform/mod.ts";
 import { PROVIDERS } from "../protocol/mod.ts";
 

@@ -2,7 +2,7 @@
  * The browser's side of the hub: events of the Socket.IO namespace `/chat` and the views they carry.
  * Names follow the Wegent web client; the shapes of tasks and messages are this hub's own.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { wireId } from "./device.ts";
 
 export const SUBTASK_STATUSES = [

@@ -3,7 +3,7 @@
  * Source of names and bounds: the Wegent device protocol (Socket.IO v5, one JSON argument an event).
  * Unknown fields are tolerated everywhere; wrong types are not.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 export const DEVICE_TYPES = ["local", "cloud", "remote"] as const;
 export const BIND_SHELLS = ["claudecode", "openclaw"] as const;

@@ -2,7 +2,7 @@
  * `task:execute`: the flat request that asks a device to run one turn of a conversation.
  * Only the fields this program reads are described; the others pass through untouched.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { wireId } from "./device.ts";
 
 /** Null counts as absent: the server always sends every field. */

@@ -1,5 +1,5 @@
 /** Bodies of the hub's REST interface. */
-import { z } from "zod";
+import * as z from "zod";
 
 /** Error body of every endpoint; `error_code` is the HTTP status unless told otherwise. */
 export interface ErrorBody {

@@ -1,5 +1,5 @@
 /** The edge: bytes and JSON from outside become typed values here or are refused with a reason. */
-import type { z } from "zod";
+import type * as z from "zod";
 import { AppError } from "../platform/mod.ts";
 
 /**

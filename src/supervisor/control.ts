@@ -2,7 +2,7 @@
  * The daemon's control socket: one JSON line in, one JSON line out. The first field of a request is
  * the secret of the owner-only file beside the socket.
  */
-import { z } from "zod";
+import * as z from "zod";
 import {
   AppError,
   ensurePrivateDir,

@@ -2,7 +2,7 @@
  * Session hosts as the supervisor sees them: starting one through the launcher, finding those that
  * outlived the previous daemon, and carrying bytes between their sockets and the worker unread.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { AdoptedHost } from "../device/mod.ts";
 import {
   ATTACH_MAX_LINE,

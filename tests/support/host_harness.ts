@@ -9,8 +9,7 @@ import {
   type JournalRecord,
   type RunSpec,
 } from "../../src/hosts/mod.ts";
-import { selfCommand } from "../../src/platform/mod.ts";
-import { delay } from "../../src/platform/std/async.ts";
+import { selfCommand, signalProcess } from "../../src/platform/mod.ts";
 import { join } from "../../src/platform/std/path.ts";
 import { executeRequest, newResponseId } from "../../src/protocol/mod.ts";
 import { claudeBinary } from "./claude_cli.ts";
@@ -112,7 +111,7 @@ export class HostHarness {
     const root = options.root ?? await Deno.makeTempDir({ prefix: "wegent-host-" });
     const spec = await prepare(root, options);
     const started = performance.now();
-    const [command = "", ...args] = selfCommand();
+    const [command = "", ...args] = programCommand();
     const child = new Deno.Command(command, {
       args: [...args, "__host"],
       env: { HOME: join(root, "home"), DENO_DIR: denoDir(), ...options.env },
@@ -251,20 +250,15 @@ export class HostHarness {
   }
 
   async gone(ms = 8000): Promise<Deno.CommandStatus> {
-    return await poll(
-      () => Promise.race([this.child.status, delay(20, { persistent: false }).then(() => null)]),
-      ms,
-      () => `the end of the host; log ${this.log}`,
-    );
+    let status: Deno.CommandStatus | null = null;
+    this.child.status.then((value) => status = value);
+    return await poll(() => status, ms, () => `the end of the host; log ${this.log}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#daemon?.detach();
-    const state = await Promise.race([this.child.status, delay(0).then(() => null)]);
-    if (!state) {
-      this.child.kill("SIGTERM");
-      await this.gone();
-    }
+    signalProcess(this.pid, "SIGTERM");
+    await this.gone();
     if (this.ownsRoot) await Deno.remove(this.root, { recursive: true });
   }
 }
@@ -339,8 +333,14 @@ async function prepare(root: string, options: HostOptions): Promise<HostSpec> {
     agent_binary: await claudeBinary(),
     idle_ms: options.idleMs ?? 600_000,
     stall_ms: options.stallMs ?? 300_000,
-    self: selfCommand(),
+    self: programCommand(),
   };
+}
+
+/** The compiled binary when `EXECUTOR_BINARY` names one, else the program from source. */
+function programCommand(): string[] {
+  const binary = Deno.env.get("EXECUTOR_BINARY");
+  return binary ? [binary] : selfCommand();
 }
 
 /** The host has a home of its own, but Deno's cache is this process's. */

@@ -1,6 +1,6 @@
 /** Access tokens: JWT, HS256, seven days. */
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { base64url, fromBase64url } from "./password.ts";
 
 /** Life of an access token in seconds: seven days. */

@@ -2,7 +2,7 @@
  * The asking side of the Anthropic Messages API, as Claude Code uses it, and the questions a scripted
  * model has to ask about a request. Only what is read here is described.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 const block = z.looseObject({
   type: z.string(),

@@ -1,6 +1,6 @@
 /** The hub's REST interface and the page. */
 import { Hono, type MiddlewareHandler } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { AppError, errorText, VERSION } from "../../platform/mod.ts";
 import {
   aliasRequest,

@@ -1,6 +1,6 @@
 /** Devices: the Socket.IO namespace `/local-executor`. */
 import type { Namespace, Socket } from "socket.io";
-import { z } from "zod";
+import * as z from "zod";
 import { errorText, toAppError } from "../../platform/mod.ts";
 import {
   FROM_DEVICE,

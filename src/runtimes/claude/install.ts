@@ -1,6 +1,6 @@
 /** Installs the Claude Code CLI from its npm package into a directory of ours, once. */
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import {
   AppError,
   errorText,

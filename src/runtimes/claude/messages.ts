@@ -2,7 +2,7 @@
  * What Claude Code says on standard output, so far as this program reads it. The CLI changes weekly:
  * every schema is loose, and a message of an unknown type is skipped, not refused.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 const text = z.string().nullish();
 const record = z.record(z.string(), z.unknown());
