@@ -277,6 +277,41 @@ Deno.test("runSessionHost() goes on without a daemon and tells the next one how 
   assert(third.notices.some((n) => n.notice === "tail" && n.ended));
 });
 
+Deno.test("runSessionHost() keeps what the agent does by itself between turns out of the next one", async () => {
+  await using model = await startModel({
+    fallback: { text: "about the command ".repeat(40), chunks: 40, gapMs: 50 },
+  });
+  await using host = await HostHarness.start({ modelUrl: model.url });
+  await host.attach();
+  const background = { command: "sleep 0.5", description: "d", run_in_background: true };
+  const first = await host.ended(
+    await host.turn(script(callTool("Bash", background), say("started"))),
+  );
+  assertEquals(textOf(first), "started");
+  const pid = host.agentPid;
+  // The command's end makes the CLI begin a turn of its own.
+  await model.waitForRequest((r) => r.step === undefined && r.chunksSent > 2, 10_000);
+  const second = await host.ended(await host.turn(script(say("mine"))));
+  assertEquals([textOf(second), terminalsOf(second)], ["mine", ["response.completed"]]);
+  assertEquals(host.agentPid, pid);
+});
+
+Deno.test("runSessionHost() goes on in the conversation that /clear began", async () => {
+  await using model = await startModel();
+  await using host = await HostHarness.start({ modelUrl: model.url });
+  const daemon = await host.attach();
+  await host.ended(await host.turn(script(say("zebra"))));
+  assertEquals(terminalsOf(await host.ended(await host.turn("/clear"))), ["response.completed"]);
+  await host.ended(await host.turn(script(say("giraffe"))));
+  await host.saved('"text":"giraffe"');
+  Deno.kill(host.agentPid!, "SIGKILL");
+  await daemon.until(() => host.agentPid === null, 3000, "the agent's end");
+  const last = await host.ended(await host.turn(script(say("last"))));
+  assertEquals(reasoningOf(last), "");
+  const body = JSON.stringify(model.scripted().at(-1)?.body);
+  assertEquals([body.includes("zebra"), body.includes("giraffe")], [false, true]);
+});
+
 Deno.test("runSessionHost() refuses strangers and a second turn", async () => {
   await using model = await startModel();
   await using host = await HostHarness.start({ modelUrl: model.url });
