@@ -45,6 +45,17 @@ await deno(
   bundle,
   ...ENTRIES,
 );
+// Packages of the older module kind call `require` for the runtime's own modules; imported first, this
+// gives them one.
+await Deno.writeTextFile(
+  join(bundle, "require.js"),
+  'import{createRequire}from"node:module";globalThis.require??=createRequire(import.meta.url);\n',
+);
+for (const entry of ENTRIES.map((path) => path.replace(/ts$/, "js"))) {
+  const up = "../".repeat(entry.split("/").length - 1) || "./";
+  const code = await Deno.readTextFile(join(bundle, entry));
+  await Deno.writeTextFile(join(bundle, entry), `import"${up}require.js";${code}`);
+}
 await deno(
   "compile",
   "--quiet",

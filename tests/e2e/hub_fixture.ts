@@ -11,6 +11,8 @@ export interface HubFixture {
   readonly world: World;
   readonly model: LoopbackModel;
   readonly hub: HubClient;
+  /** Of the hub's administrator. */
+  readonly password: string;
   /** Between the device and the hub. */
   readonly proxy: FaultProxy;
   daemon: Program;
@@ -45,7 +47,7 @@ export async function withHub(test: (fixture: HubFixture) => Promise<void>): Pro
     return program;
   };
   try {
-    await test({ world, model, hub, proxy, daemon: await startDaemon(), startDaemon });
+    await test({ world, model, hub, password, proxy, daemon: await startDaemon(), startDaemon });
   } finally {
     hub.close();
     await proxy.close();
