@@ -107,7 +107,7 @@ Deno.test("runSessionHost() leaves no process when a tool is cancelled", async (
   await using model = await startModel();
   await using host = await HostHarness.start({ modelUrl: model.url });
   const daemon = await host.attach();
-  const command = "setsid sleep 300 & env -i setsid sh -c 'echo $$ > free; exec sleep 300' & " +
+  const command = "setsid sleep 300 & (env -i setsid sh -c 'echo $$ > free; exec sleep 300' &) ; " +
     "(setsid sh -c 'sleep 300 & echo $$ > pid; wait' &) ; sleep 300";
   const run = await host.turn(script(callTool("Bash", { command, description: "d" })));
   await poll(() => exists(join(host.workdir, "pid")), 10_000, "the command");

@@ -179,14 +179,13 @@ export class Turn {
       conversation.interrupt(INTERRUPT_MS),
       this.#hurried.promise.then(() => false),
     ]);
-    // After a cancel nothing may go on, not even what escaped into a session of its own. A CLI that
-    // only waited in vain for its model is fit for the next turn.
-    if (this.#why?.kind !== "stall" || !ended) await keeper.end(this.#hurry);
+    if (!ended) await keeper.end(this.#hurry);
   }
 
   /** The terminal event of a turn that was ended from outside. */
   async #conclude(why: Ending): Promise<Last> {
-    // A stalled turn may leave its process for the next one; see #interrupt.
+    // After a cancel nothing may go on, not even what escaped into a session of its own. A CLI that
+    // only waited in vain for its model is fit for the next turn.
     if (why.kind !== "stall") await this.seam.keeper.end(this.#hurry);
     switch (why.kind) {
       case "cancel":
