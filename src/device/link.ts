@@ -161,7 +161,7 @@ export class Link implements OutboxLink {
     });
     socket.on("connect_error", (error) => {
       clearTimeout(limit);
-      const text = errorText(error) || "Unable to connect";
+      const text = connectErrorText(error);
       if (AUTH_REFUSAL.test(text)) this.events.onAuthRefused(text);
       this.#lost(socket, text);
     });
@@ -279,4 +279,14 @@ export function socketUrl(backendUrl: string): { url: string; target: URL } {
   if (target.protocol === "wss:") target.protocol = "https:";
   if (target.protocol === "ws:") target.protocol = "http:";
   return { url: `${target.origin}${NAMESPACE.device}${target.search}`, target };
+}
+
+/** The server's refusal, or why the transport failed: the client hides that in a description. */
+function connectErrorText(error: Error & { description?: unknown }): string {
+  const { message, error: cause } = Object(error.description) as {
+    message?: unknown;
+    error?: unknown;
+  };
+  const detail = typeof message === "string" && message ? message : cause ? errorText(cause) : "";
+  return [errorText(error) || "Unable to connect", detail].filter(Boolean).join(": ").slice(0, 500);
 }

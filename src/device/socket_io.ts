@@ -47,7 +47,17 @@ export async function connector(options: ConnectorOptions): Promise<Connector> {
   return (url, socketOptions) => io(url, socketOptions);
 }
 
+/** The runtime's HTTP client could not go on with a tunnel's socket before this version. */
+const TUNNEL_SINCE = [2, 9];
+
+/** @throws {Error} When the runtime is too old for it. */
 async function throughTunnel(proxyUrl: string): Promise<Connector> {
+  const [major = 0, minor = 0] = Deno.version.deno.split(".").map(Number);
+  if (major < TUNNEL_SINCE[0]! || (major === TUNNEL_SINCE[0] && minor < TUNNEL_SINCE[1]!)) {
+    throw new Error(
+      "this build cannot reach a server without TLS through a proxy; use an https:// address, or list the server in NO_PROXY",
+    );
+  }
   const { default: process } = await import("node:process");
   // A package of the client lists the whole environment when it is loaded; there is none here.
   Object.defineProperty(process, "env", { value: {} });
