@@ -59,6 +59,8 @@ export type ConfigFile = z.infer<typeof configFile>;
 /** The effective settings of a device. */
 export interface Settings {
   readonly paths: HomePaths;
+  /** The configuration file in force; it may lie outside the home. */
+  readonly configFile: string;
   /** The user's home directory. */
   readonly userHome: string;
   readonly deviceId: string;
@@ -239,6 +241,7 @@ function effective(
   const firstDelay = positive(env["LOCAL_RECONNECT_DELAY"], 0.5);
   return {
     paths,
+    configFile: configPath(sources),
     userHome,
     deviceId: file.device_id ?? "",
     deviceName: file.device_name ?? "",

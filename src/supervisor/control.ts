@@ -82,6 +82,8 @@ export class ControlServer {
     }
     removeIfExists(this.files.socket);
     removeIfExists(this.files.secret);
+    const dir = dirname(this.files.socket);
+    if (dir !== dirname(this.files.secret)) removeIfExists(dir, { recursive: true });
   }
 
   async #accept(): Promise<void> {

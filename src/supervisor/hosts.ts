@@ -27,7 +27,7 @@ import {
   signalProcess,
   writeFileAtomic,
 } from "../platform/mod.ts";
-import { join } from "../platform/std/path.ts";
+import { dirname, join } from "../platform/std/path.ts";
 import { launchErrorOf } from "../scope/mod.ts";
 import { newSecret, readLine, socketPath, writeAll } from "./sockets.ts";
 
@@ -144,7 +144,7 @@ export class HostManager {
     const alive = parsed.success && secret &&
       await sameProcessAlive(parsed.data.pid, parsed.data.start_time);
     if (!alive) {
-      removeIfExists(this.dir(name), { recursive: true });
+      await this.#forget(name);
       return null;
     }
     try {
@@ -311,7 +311,14 @@ export class HostManager {
     if (await sameProcessAlive(record.pid, record.start_time)) {
       await this.#killProcess(record);
     }
-    removeIfExists(this.dir(record.host), { recursive: true });
+    await this.#forget(record.host);
+  }
+
+  /** Removes what a host left on disk; its socket may lie elsewhere, where paths are short. */
+  async #forget(host: string): Promise<void> {
+    const socketDir = dirname(await socketPath(this.dir(host), "host.sock"));
+    if (socketDir !== this.dir(host)) removeIfExists(socketDir, { recursive: true });
+    removeIfExists(this.dir(host), { recursive: true });
   }
 
   /** Writes a line to a host; a host that is gone shows by its closed connection. */

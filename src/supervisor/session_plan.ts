@@ -2,9 +2,10 @@
 import type { Settings } from "../config/mod.ts";
 import type { HostStart } from "../device/mod.ts";
 import { ensurePrivateDir, selfCommand, sourceRoots, writeFileAtomic } from "../platform/mod.ts";
-import { join } from "../platform/std/path.ts";
+import { dirname, join } from "../platform/std/path.ts";
 import { buildPolicy, launchArgs } from "../scope/mod.ts";
 import type { HostPlan } from "./hosts.ts";
+import { socketPath } from "./sockets.ts";
 
 /**
  * Where Claude Code keeps conversations and the like in its owner's configuration directory. The box
@@ -25,13 +26,13 @@ const CLAUDE_STATE_DIRS = [
  * Plans the host for `request` in `workdir` (resolved). Makes the session's directories: the policy
  * grants only what exists when the launcher applies it.
  */
-export function planSession(
+export async function planSession(
   settings: Settings,
   hostsDir: string,
   request: HostStart,
   workdir: string,
   agentBinary: string,
-): HostPlan {
+): Promise<HostPlan> {
   const { paths, sandbox, agent, userHome } = settings;
   const hostId = `h${Date.now().toString(36)}-${crypto.randomUUID().slice(0, 8)}`;
   const dir = join(hostsDir, hostId);
@@ -50,11 +51,14 @@ export function planSession(
     workdir,
     roots: settings.allowedRoots,
     hostDir: dir,
+    // Where the socket lies when the home's path is too long for one.
+    hostWrite: [dirname(await socketPath(dir, "host.sock"))],
     runsDir: paths.runs,
     sessionDir,
     agentConfigDir,
     agentsDir: paths.agents,
-    denyRead: sandbox.denyRead,
+    // The configuration holds the token wherever `--config` put it.
+    denyRead: [...sandbox.denyRead, settings.configFile],
     programDirs: sourceRoots(),
     env: Deno.env.toObject(),
   });

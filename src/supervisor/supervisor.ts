@@ -201,7 +201,7 @@ export class Supervisor {
         proxyUrl: this.#proxyUrl(),
         caCerts: secure ? trustedCertificates(Deno.env.toObject()) : [],
         hosts: await this.#adoptedOnce(),
-        forbidden: { config: paths.config, home: settings.userHome },
+        forbidden: { config: settings.configFile, home: settings.userHome },
       },
     };
   }
@@ -292,7 +292,7 @@ export class Supervisor {
     }
     if (live) await this.#hosts.kill(live.hello.hostId);
     const host = await this.#hosts.start(
-      planSession(
+      await planSession(
         settings,
         settings.paths.hosts,
         request,

@@ -1,6 +1,7 @@
 /** Start, stop, locks and the command line of the daemon. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
-import { callTool, say, script } from "../support/model.ts";
+import { callTool, say, script, startModel } from "../support/model.ts";
+import { executionRequest, startStubBackend, STUB_TOKEN } from "../support/stub_backend.ts";
 import { createWorld } from "../support/world.ts";
 import { LONG, markedPids, until, withDevice, workdirOf } from "./fixture.ts";
 
@@ -154,3 +155,30 @@ Deno.test("--token takes the credential for one run, warns about argv and is nev
     await backend.waitDevice(LONG, 2);
     assertMatch(program.output("stderr"), /can be read by others/);
   }));
+
+Deno.test("a home whose path is too long for a socket works, and leaves nothing behind", async () => {
+  await using model = await startModel();
+  await using backend = await startStubBackend({ syncCapabilities: false });
+  await using world = await createWorld();
+  const home = `${world.home}/${"long".repeat(30)}`;
+  const before = shortDirs();
+  const program = world.start(["start"], {
+    WEGENT_EXECUTOR_HOME: home,
+    WEGENT_BACKEND_URL: backend.url,
+    WEGENT_AUTH_TOKEN: STUB_TOKEN,
+  });
+  await backend.waitDevice(LONG);
+  const turn = executionRequest({ prompt: script(say("far")), model: { baseUrl: model.url } });
+  backend.execute(turn);
+  const done = await backend.waitTerminal(turn.subtask_id, LONG);
+  assertEquals([done.status, done.finalText], ["COMPLETED", "far"], done.error);
+  assertEquals((await world.run(["status"], { WEGENT_EXECUTOR_HOME: home })).code, 0);
+  program.signal("SIGTERM");
+  assertEquals((await program.exited(LONG)).code, 0);
+  assertEquals(shortDirs().filter((name) => !before.includes(name)), []);
+});
+
+/** Directories for sockets of homes with long paths. */
+function shortDirs(): string[] {
+  return [...Deno.readDirSync("/tmp")].map((e) => e.name).filter((n) => n.startsWith("wegent-"));
+}
