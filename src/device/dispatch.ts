@@ -180,7 +180,7 @@ export class Dispatcher {
     for (const run of this.#runs.values()) {
       if (run.hostId !== hostId || run.state === "ended") continue;
       const { tail, builder } = this.store.summarize(run.id);
-      run.delivery.grew(tail.seq);
+      run.delivery.grew(tail);
       if (builder.terminal) this.#ended(run);
       else this.#end(run, (b) => run.cancelled ? b.incomplete() : b.error(TEXT.hostGone));
     }
@@ -209,7 +209,7 @@ export class Dispatcher {
     const { tail, builder } = this.store.summarize(file.id);
     const request = file.started ? null : this.store.request(file.id);
     const run = this.#track(file, request);
-    run.delivery.grew(tail.seq);
+    run.delivery.grew(tail);
     if (hostId) {
       run.state = "running";
       run.hostId = hostId;
@@ -369,7 +369,7 @@ export class Dispatcher {
     const run = [...this.#runs.values()].find((r) => r.id === notice.run && r.hostId === hostId);
     if (!run || run.state === "ended") return;
     if (notice.notice === "turn_refused") return this.#end(run, (b) => b.error(notice.message));
-    run.delivery.grew(notice.seq);
+    run.delivery.grew(notice);
     if (notice.ended) this.#ended(run);
   }
 

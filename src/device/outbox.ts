@@ -8,7 +8,7 @@
  *
  * Events are read from the journal in bounded portions, so a slow server costs no memory.
  */
-import { JournalReader, type JournalRecord } from "../hosts/mod.ts";
+import { JournalReader, type JournalRecord, type JournalTail } from "../hosts/mod.ts";
 import { errorText } from "../platform/mod.ts";
 import { eventAck, type ResponseEnvelope, TERMINAL_EVENTS } from "../protocol/mod.ts";
 import { writeCursor } from "./run_store.ts";
@@ -52,8 +52,8 @@ export class RunDelivery {
   #pending: JournalRecord[] = [];
   /** Last event handed to the socket. */
   #sent = 0;
-  /** Last event in the journal, as far as is known. */
-  #known = 0;
+  /** End of the journal, as far as its writer has told. */
+  #known: JournalTail = { seq: 0, bytes: 0 };
   #pumping = false;
   #again = false;
   #ended = false;
@@ -79,12 +79,12 @@ export class RunDelivery {
 
   /** Events journaled but not handed over. */
   get undelivered(): number {
-    return Math.max(0, this.#known - this.#sent);
+    return Math.max(0, this.#known.seq - this.#sent);
   }
 
-  /** The journal has grown to `seq`. */
-  grew(seq: number): void {
-    if (seq > this.#known) this.#known = seq;
+  /** The journal now ends at `tail`. */
+  grew(tail: JournalTail): void {
+    if (tail.seq > this.#known.seq) this.#known = { seq: tail.seq, bytes: tail.bytes };
     this.pump();
   }
 
@@ -102,7 +102,7 @@ export class RunDelivery {
       this.#again = true;
       return;
     }
-    if (this.#ended || !this.link.registered || this.#sent >= this.#known) {
+    if (this.#ended || !this.link.registered || this.#sent >= this.#known.seq) {
       return;
     }
     this.#pumping = true;
@@ -144,7 +144,7 @@ export class RunDelivery {
         this.#reader = new JournalReader(this.run.journal);
         this.#reader.skipTo(this.#sent);
       }
-      this.#pending = this.#reader.read(WINDOW_BYTES);
+      this.#pending = this.#reader.read(WINDOW_BYTES, this.#known.bytes);
     }
     const portion = this.#pending;
     this.#pending = [];
@@ -158,7 +158,6 @@ export class RunDelivery {
       this.link.send(this.#envelope(record));
     }
     this.#sent = last.s;
-    this.#known = Math.max(this.#known, last.s);
     let ack;
     try {
       ack = eventAck.parse(

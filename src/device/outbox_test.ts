@@ -50,7 +50,7 @@ async function withRun(sequenced: boolean, test: (f: Fixture) => Promise<void>):
       const run = { id: "r1", taskId: 1, subtaskId: 2, journal: `${dir}/journal.ndjson` };
       const delivery = new RunDelivery(run, link, cursor, at, resolve, () => {});
       deliveries.push(delivery);
-      delivery.grew(journal.tail.seq);
+      delivery.grew(journal.tail);
       return { delivery, ended: promise };
     },
     delta: (text) =>
@@ -88,7 +88,7 @@ Deno.test("RunDelivery leaves session and number out for a server that does not 
   }));
 
 Deno.test("RunDelivery goes on behind what a counting server holds after a cut", () =>
-  withRun(true, async ({ link, deliver, delta, end }) => {
+  withRun(true, async ({ link, journal, deliver, delta, end }) => {
     delta("a");
     delta("b");
     link.answer = () => Promise.reject(new Error("disconnected"));
@@ -97,7 +97,7 @@ Deno.test("RunDelivery goes on behind what a counting server holds after a cut",
     link.registered = false;
     delta("c");
     end();
-    delivery.grew(4);
+    delivery.grew(journal.tail);
     await settle();
     link.sent = [];
     link.answer = (e) => Promise.resolve({ success: true, seq: e.seq });

@@ -93,7 +93,7 @@ export class Run {
     const { writer, builder } = this.#open();
     const events = build(builder);
     if (events.length === 0) return;
-    this.delivery.grew(writer.append(events, { sync }).seq);
+    this.delivery.grew(writer.append(events, { sync }));
   }
 
   #open(): { writer: JournalWriter; builder: ResponseBuilder } {

@@ -131,18 +131,20 @@ export class JournalReader {
   /**
    * Returns the whole records that begin in the next `maxBytes` bytes (at least one when there is
    * one, however long); an empty list means that the reader has caught up.
+   *
+   * @param end Length of the journal in bytes as its writer told it. What lies beyond may still be cut
+   * off, when the write fails. @default the file's own length
    */
-  read(maxBytes: number): JournalRecord[] {
-    let size = Math.max(maxBytes, 1024);
-    for (;;) {
-      const chunk = this.#readAt(this.#position, size);
-      const end = chunk.lastIndexOf(NEWLINE);
-      if (end >= 0) {
-        this.#position += end + 1;
-        return parseLines(chunk.subarray(0, end));
+  read(maxBytes: number, end = Number.MAX_SAFE_INTEGER): JournalRecord[] {
+    const available = end - this.#position;
+    for (let size = Math.max(maxBytes, 1024);; size *= 4) {
+      const chunk = this.#readAt(this.#position, Math.min(size, available));
+      const last = chunk.lastIndexOf(NEWLINE);
+      if (last >= 0) {
+        this.#position += last + 1;
+        return parseLines(chunk.subarray(0, last));
       }
       if (chunk.length < size) return [];
-      size *= 4;
     }
   }
 
@@ -183,6 +185,7 @@ export class JournalReader {
   }
 
   #readAt(position: number, size: number): Uint8Array {
+    if (size <= 0) return new Uint8Array(0);
     const buffer = new Uint8Array(size);
     this.#file.seekSync(position, Deno.SeekMode.Start);
     let length = 0;

@@ -395,7 +395,7 @@ export function sweepMarked(hostId: string): number {
 
 /** Our own environment without what no host and no agent may know. */
 function hostEnvironment(): Record<string, string> {
-  const secret = /^(WEGENT_AUTH_TOKEN|REGISTRY_TOKEN|CODE_SERVER_PASSWORD|GIT_TOKEN_AES_(KEY|IV))$/;
+  const secret = /^(WEGENT_AUTH_TOKEN|REGISTRY_TOKEN|CODE_SERVER_PASSWORD)$/;
   return Object.fromEntries(
     Object.entries(Deno.env.toObject()).filter(([name]) => !secret.test(name)),
   );

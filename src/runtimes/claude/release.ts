@@ -60,13 +60,18 @@ export function claudePackage(
   };
 }
 
+/** True on a system whose own C library is musl; one that has both is a glibc system. */
 function isMusl(): boolean {
-  try {
-    return [...Deno.readDirSync("/lib")].some((e) => e.name.startsWith("ld-musl-"));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  const loaders = ["/lib", "/lib64"].flatMap((dir) => {
+    try {
+      return [...Deno.readDirSync(dir)].map((entry) => entry.name);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  });
+  return loaders.some((name) => name.startsWith("ld-musl-")) &&
+    !loaders.some((name) => name.startsWith("ld-linux"));
 }
 
 /** Compares dotted versions numerically: negative when `a` is older. Unreadable parts count as 0. */
