@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { Server as SocketServer } from "socket.io";
 import { AppError, errorText, EXIT } from "../platform/mod.ts";
+import { delay } from "../platform/std/async.ts";
 import { NAMESPACE, PING_INTERVAL_MS, PING_TIMEOUT_MS } from "../protocol/mod.ts";
 import { type CoreOptions, HubCore } from "./core.ts";
 import { hubApp } from "./http/app.ts";
@@ -15,6 +16,11 @@ import { serveDevices } from "./sockets/device.ts";
  * 950,000), which are up to three bytes each.
  */
 const MAX_FRAME_BYTES = 4_000_000;
+
+/** A taken port is tried again for so long, in milliseconds. */
+const PORT_WAIT_MS = 300;
+/** Connections that do not close within this time, in milliseconds, are left to the end of the thread. */
+const CLOSE_MS = 1000;
 
 /** What the first start of a hub hands out, once. */
 export interface FirstRun {
@@ -87,24 +93,40 @@ function socketServer(http: Server, core: HubCore): SocketServer {
   return io;
 }
 
-function listen(http: Server, options: CoreOptions): Promise<void> {
+/** A port may be given back a moment after the hub before this one has ended. */
+async function listen(http: Server, options: CoreOptions): Promise<void> {
+  const deadline = Date.now() + PORT_WAIT_MS;
+  for (;;) {
+    try {
+      return await listenOnce(http, options);
+    } catch (error) {
+      const taken = (error as { code?: unknown }).code === "EADDRINUSE";
+      if (!taken) throw error;
+      if (Date.now() > deadline) {
+        throw new AppError("port_in_use", `Port ${options.port} is in use`, {
+          remedy: "Choose another with --port PORT",
+          exitCode: EXIT.tempfail,
+          cause: error,
+        });
+      }
+      await delay(50);
+    }
+  }
+}
+
+function listenOnce(http: Server, { port, host }: CoreOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    http.once("error", (error: Error & { code?: string }) => {
-      reject(
-        error.code === "EADDRINUSE"
-          ? new AppError(
-            "port_in_use",
-            `Port ${options.port} is in use`,
-            {
-              remedy: "Choose another with --port PORT",
-              exitCode: EXIT.tempfail,
-              cause: error,
-            },
-          )
-          : error,
-      );
-    });
-    http.listen(options.port, options.host, resolve);
+    const failed = (error: Error) => {
+      http.off("listening", listening);
+      reject(error);
+    };
+    const listening = () => {
+      http.off("error", failed);
+      resolve();
+    };
+    http.once("error", failed);
+    http.once("listening", listening);
+    http.listen(port, host);
   });
 }
 
@@ -117,9 +139,13 @@ async function close(
   core.ingest.flush();
   io.disconnectSockets(true);
   http.closeAllConnections();
+  let timer: ReturnType<typeof setTimeout> | undefined;
   await Promise.race([
     new Promise<void>((resolve) => void io.close(() => resolve())),
-    new Promise<void>((resolve) => setTimeout(resolve, 1000)),
+    new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_MS);
+    }),
   ]);
+  clearTimeout(timer);
   core.close();
 }

@@ -28,7 +28,7 @@ const MAX_TASKS = 500;
 /** Builds the interface of one hub. */
 export function hubApp(core: HubCore): Hono<Env> {
   const app = new Hono<Env>();
-  app.use(guard(core));
+  app.use(guard());
   app.onError((error) => {
     const known = knownErrorResponse(error);
     if (known) return known;
@@ -46,12 +46,9 @@ export function hubApp(core: HubCore): Hono<Env> {
 }
 
 /** Host and origin are checked before anything else; every answer gets the security headers. */
-function guard(core: HubCore): MiddlewareHandler {
+function guard(): MiddlewareHandler {
   return async (c, next) => {
-    const reason = refusal(
-      c.req.header("host"),
-      c.req.header("origin"),
-    );
+    const reason = refusal(c.req.header("host"), c.req.header("origin"));
     if (reason) c.res = errorResponse(403, reason);
     else await next();
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) {

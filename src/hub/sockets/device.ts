@@ -74,6 +74,8 @@ function peerOf(socket: Socket): string {
 class DeviceConnection implements DeviceSocket {
   readonly #user: UserRow;
   #device: PresentDevice | null = null;
+  /** Requests without an answer yet; the end of the connection answers them all. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(
     private readonly socket: Socket,
@@ -104,6 +106,7 @@ class DeviceConnection implements DeviceSocket {
       }
     });
     this.socket.on("disconnect", (reason) => {
+      for (const giveUp of [...this.#waiting]) giveUp();
       if (!this.#device) return;
       this.core.presence.lost(
         this.#user.id,
@@ -119,14 +122,19 @@ class DeviceConnection implements DeviceSocket {
     this.socket.emit(event, payload);
   }
 
-  async request(event: string, payload: object, ms: number): Promise<unknown> {
-    try {
-      return await this.socket.timeout(ms).emitWithAck(event, payload);
-    } catch (error) {
+  request(event: string, payload: object, ms: number): Promise<unknown> {
+    return new Promise((resolve) => {
       // No acknowledgement: the device is gone or is of a kind that gives none.
-      if (error instanceof Error) return null;
-      throw error;
-    }
+      const giveUp = () => finish(null);
+      const finish = (answer: unknown) => {
+        clearTimeout(timer);
+        this.#waiting.delete(giveUp);
+        resolve(answer);
+      };
+      const timer = setTimeout(giveUp, ms);
+      this.#waiting.add(giveUp);
+      this.socket.emit(event, payload, finish);
+    });
   }
 
   close(): void {

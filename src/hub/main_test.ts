@@ -1,0 +1,64 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "../../tests/support/assert.ts";
+import { freePort, Peer, StubDevice, until } from "../../tests/support/hub_fixture.ts";
+import { AppError } from "../platform/mod.ts";
+import { startHub } from "./mod.ts";
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(`${url}/health`);
+    await response.body?.cancel();
+    return response.ok;
+  } catch (error) {
+    // Nobody listens.
+    if (error instanceof TypeError) return false;
+    throw error;
+  }
+}
+
+Deno.test("startHub() serves from a worker, hands out keys and links, and stops within two seconds", async () => {
+  const dataDir = await Deno.makeTempDir();
+  try {
+    const hub = await startHub({ port: 0, dataDir, provider: "demo" });
+    assertEquals(hub.url, `http://127.0.0.1:${hub.port}`);
+    assertEquals(hub.firstRun?.userName, "admin");
+    const key = await hub.createApiKey("admin");
+    const link = await hub.issueLoginLink();
+    assertMatch(link, /#login=/);
+    const device = await StubDevice.start(hub.url, key, "dev-1");
+    assertEquals((await device.register()).success, true);
+    const refused = await assertRejects(() => hub.createApiKey("nobody"), AppError);
+    assertEquals(refused.code, "not_found");
+    const started = performance.now();
+    await hub.stop();
+    assert(performance.now() - started < 2000);
+    await until(() => !device.socket.connected, "the device to notice");
+    assertEquals(await answers(hub.url), false);
+    const again = await startHub({ port: hub.port, dataDir });
+    assertEquals(again.firstRun, undefined);
+    const peer = await Peer.open(`${again.url}/local-executor`, key);
+    assertEquals(peer.refusal, null);
+    peer.socket.disconnect();
+    await again.stop();
+  } finally {
+    await Deno.remove(dataDir, { recursive: true });
+  }
+});
+
+Deno.test("startHub() says which port or directory is taken", async () => {
+  const dataDir = await Deno.makeTempDir();
+  const other = await Deno.makeTempDir();
+  const hub = await startHub({ port: freePort(), dataDir });
+  try {
+    const port = await assertRejects(
+      () => startHub({ port: hub.port, dataDir: other }),
+      AppError,
+    );
+    assertEquals([port.code, port.message], ["port_in_use", `Port ${hub.port} is in use`]);
+    const dir = await assertRejects(() => startHub({ port: 0, dataDir }), AppError);
+    assertEquals(dir.code, "hub_data_in_use");
+  } finally {
+    await hub.stop();
+    await Deno.remove(dataDir, { recursive: true });
+    await Deno.remove(other, { recursive: true });
+  }
+});
