@@ -88,13 +88,14 @@ function codeAt(
 function listAt(lines: string[], at: number): [Segment, number] {
   const first = ITEM.exec(lines[at] ?? "");
   const ordered = first?.[3] !== undefined;
+  const nested = (first?.[1]?.length ?? 0) + 2;
   const items: string[] = [];
   let used = 0;
   for (const line of lines.slice(at)) {
     const item = ITEM.exec(line);
     const depth = item?.[1]?.length ?? 0;
-    if (item && depth < 2 && (item[3] !== undefined) !== ordered) break;
-    if (item && depth < 2) items.push(item[4] ?? "");
+    if (item && depth < nested && (item[3] !== undefined) !== ordered) break;
+    if (item && depth < nested) items.push(item[4] ?? "");
     else if (line.trim() !== "" && (item || /^\s{2,}/.test(line)) && items.length) {
       items[items.length - 1] += "\n" + line.replace(/^\s{1,4}/, "");
     } else break;
