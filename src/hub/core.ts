@@ -176,7 +176,7 @@ export class HubCore {
   }
 
   #gone(device: PresentDevice, silent: boolean): void {
-    this.turns.gone(device, silent);
+    this.turns.reconciler.gone(device, silent);
     this.audience.toUser(device.userId, TO_CHAT.deviceOffline, {
       device_id: device.deviceId,
     });

@@ -1,12 +1,13 @@
 /**
- * The life of a turn: sent, handed to a device, cancelled, retried, settled; and what becomes of turns
- * when their device comes, goes, or has forgotten them. The hub keeps no queue: the device does.
+ * The life of a turn: sent, handed to a device, cancelled, retried, settled. The hub keeps no queue: the
+ * device does.
  */
 import { AppError, errorText } from "../platform/mod.ts";
 import { type ChatSend, eventAck, FINAL_STATUSES, TO_CHAT, TO_DEVICE } from "../protocol/mod.ts";
 import { executionRequest, type Provider } from "./execution_request.ts";
 import type { Ingest } from "./ingest.ts";
-import type { Presence, PresentDevice } from "./presence.ts";
+import type { Presence } from "./presence.ts";
+import { Reconciler, sendCancel } from "./reconciler.ts";
 import type { DispatchRow, Store, SubtaskRow, TaskRow, TurnEnd, UserRow } from "./store/mod.ts";
 import type { HubTimings } from "./timings.ts";
 
@@ -52,13 +53,20 @@ export class Turns {
     { dispatchId: number; timer: ReturnType<typeof setTimeout> }
   >();
   readonly #cancelTimers = new Map<number, ReturnType<typeof setTimeout>>();
-  readonly #reconcileTimers = new Map<string, ReturnType<typeof setTimeout>>();
-  /** When a dispatch was handed to its device, in milliseconds since 1970. */
-  readonly #sentAt = new Map<number, number>();
-  /** Settled turns whose device was told to stop, since its last registration. */
-  readonly #told = new Set<number>();
+  readonly reconciler: Reconciler;
 
-  constructor(private readonly seam: TurnsSeam) {}
+  constructor(private readonly seam: TurnsSeam) {
+    const { store, presence, timings, ingest } = seam;
+    this.reconciler = new Reconciler({
+      store,
+      presence,
+      timings,
+      ingest,
+      isHeld: (dispatch) => this.#held.get(dispatch.subtask_id)?.dispatchId === dispatch.id,
+      deliver: (dispatch) => this.#deliver(dispatch),
+      release: (subtaskId) => this.#release(subtaskId),
+    });
+  }
 
   /**
    * Takes in a message; {@link start} must follow, after the sender has its answer.
@@ -139,7 +147,7 @@ export class Turns {
     const before = this.#unended(dispatch);
     if (before.length === 0) return this.#deliver(dispatch);
     // A device ignores a turn it is still working on: the retry would be lost.
-    for (const old of before) this.#tellCancelled(old);
+    for (const old of before) this.reconciler.tellCancelled(old);
     this.#held.set(dispatch.subtask_id, {
       dispatchId: dispatch.id,
       timer: setTimeout(() => {
@@ -175,7 +183,7 @@ export class Turns {
       this.#settle(dispatch.id, { status: "CANCELLED" });
       return;
     }
-    this.#sendCancel(device, dispatch);
+    sendCancel(device, dispatch);
     this.seam.audience.toUser(userId, TO_CHAT.taskStatus, {
       task_id: dispatch.task_id,
       subtask_id: subtaskId,
@@ -229,69 +237,11 @@ export class Turns {
     tasks.removeTask(userId, taskId);
   }
 
-  /** A device registered: what it should have and does not is sent, what it should stop is said. */
-  registered(device: PresentDevice): void {
-    const { tasks } = this.seam.store;
-    for (const dispatch of tasks.liveDispatches(device.userId, device.deviceId)) {
-      this.#told.delete(dispatch.id);
-      if (this.#held.get(dispatch.subtask_id)?.dispatchId === dispatch.id) {
-        continue;
-      }
-      if (dispatch.state === "closed" && dispatch.device_state === "unsent") {
-        tasks.setDeviceState(dispatch.id, "ended");
-      } else if (dispatch.cancel_requested) this.#tellCancelled(dispatch);
-      else if (
-        dispatch.state === "open" && dispatch.device_state !== "accepted"
-      ) this.#deliver(dispatch);
-    }
-    const key = `${device.userId}:${device.deviceId}`;
-    clearTimeout(this.#reconcileTimers.get(key));
-    this.#reconcileTimers.set(
-      key,
-      setTimeout(() => {
-        this.#reconcileTimers.delete(key);
-        this.reconcile(device);
-      }, this.seam.timings.reconcileGraceMs + 50),
-    );
-  }
-
-  /** Compares what a device says it works on with what it was given. */
-  reconcile(device: PresentDevice): void {
-    if (!device.reportsTasks || device.running === null || !device.socket) {
-      return;
-    }
-    const here = new Set([...device.running, ...device.queued]);
-    const { tasks } = this.seam.store;
-    const live = tasks.liveDispatches(device.userId, device.deviceId);
-    for (const dispatch of live) {
-      if (dispatch.device_state === "unsent") continue;
-      if (here.has(dispatch.task_id)) {
-        const explained = live.some((d) => d.state === "open" && d.task_id === dispatch.task_id);
-        if (dispatch.state === "closed" && !explained) {
-          this.#tellCancelled(dispatch);
-        }
-      } else if (this.#forgotten(device, dispatch)) this.#forget(dispatch);
-    }
-  }
-
-  /** A device is given up. */
-  gone(device: PresentDevice, silent: boolean): void {
-    const { tasks } = this.seam.store;
-    for (const dispatch of tasks.liveDispatches(device.userId, device.deviceId)) {
-      if (dispatch.state === "closed") continue;
-      this.#settle(dispatch.id, {
-        status: "FAILED",
-        error: silent ? "Device connection lost (heartbeat timeout)" : "Device disconnected",
-        errorCode: "device_disconnected",
-      });
-    }
-  }
-
   /** A turn was settled: pages learn it. */
   settled(dispatch: DispatchRow, end: TurnEnd, offset: number): void {
     clearTimeout(this.#cancelTimers.get(dispatch.id));
     this.#cancelTimers.delete(dispatch.id);
-    this.#sentAt.delete(dispatch.id);
+    this.reconciler.settled(dispatch);
     const held = this.#held.get(dispatch.subtask_id);
     if (held?.dispatchId === dispatch.id) {
       clearTimeout(held.timer);
@@ -328,12 +278,13 @@ export class Turns {
 
   /** The device has ended a run: a retry that waited for it may start. */
   deviceEnded(dispatch: DispatchRow): void {
+    this.reconciler.ended(dispatch);
     this.#release(dispatch.subtask_id);
   }
 
   close(): void {
     for (const timer of this.#cancelTimers.values()) clearTimeout(timer);
-    for (const timer of this.#reconcileTimers.values()) clearTimeout(timer);
+    this.reconciler.close();
     for (const { timer } of this.#held.values()) clearTimeout(timer);
   }
 
@@ -408,7 +359,7 @@ export class Turns {
     }
     store.tasks.setDeviceState(dispatch.id, "sent");
     store.tasks.setRunning(dispatch.subtask_id);
-    this.#sentAt.set(dispatch.id, Date.now());
+    this.reconciler.sent(dispatch);
     device.socket.request(TO_DEVICE.execute, request, timings.executeAckMs)
       .then((answer) => this.#answered(dispatch, answer))
       .catch((error) => this.seam.log(errorText(error)));
@@ -458,50 +409,5 @@ export class Turns {
 
   #settle(dispatchId: number, end: Omit<TurnEnd, "content">): void {
     this.seam.ingest().settle(dispatchId, end);
-  }
-
-  #sendCancel(device: PresentDevice, dispatch: DispatchRow): void {
-    device.socket?.send(TO_DEVICE.cancel, {
-      task_id: dispatch.task_id,
-      subtask_id: dispatch.subtask_id,
-    });
-  }
-
-  /** Tells a device, once, to stop what nobody waits for any more. */
-  #tellCancelled(dispatch: DispatchRow): void {
-    const { presence } = this.seam;
-    const device = presence.get(dispatch.user_id, dispatch.device_id);
-    if (!device?.socket || this.#told.has(dispatch.id)) return;
-    this.#told.add(dispatch.id);
-    this.#sendCancel(device, dispatch);
-  }
-
-  /** The device had time to name the task and did not. */
-  #forgotten(device: PresentDevice, dispatch: DispatchRow): boolean {
-    const { reconcileGraceMs } = this.seam.timings;
-    const now = Date.now();
-    const sentAt = this.#sentAt.get(dispatch.id) ??
-      Date.parse(dispatch.created_at);
-    const active = this.seam.ingest().lastActivity(dispatch.id);
-    const heard = sentAt < device.registeredAt
-      ? device.lastHeartbeat >= device.registeredAt
-      : device.lastHeartbeat >= sentAt + reconcileGraceMs;
-    return heard && now - device.registeredAt >= reconcileGraceMs &&
-      now - active >= reconcileGraceMs;
-  }
-
-  #forget(dispatch: DispatchRow): void {
-    if (dispatch.state === "open") {
-      this.#settle(dispatch.id, {
-        status: dispatch.cancel_requested ? "CANCELLED" : "FAILED",
-        ...(!dispatch.cancel_requested && {
-          error:
-            "The device no longer knows this task; it was probably restarted. Retry to run it again",
-          errorCode: "device_lost_task",
-        }),
-      });
-    }
-    this.seam.store.tasks.setDeviceState(dispatch.id, "ended");
-    this.#release(dispatch.subtask_id);
   }
 }

@@ -186,7 +186,7 @@ class DeviceConnection implements DeviceSocket {
     };
     // What is due follows the acknowledgement.
     queueMicrotask(() => {
-      if (this.#device === device) turns.registered(device);
+      if (this.#device === device) turns.reconciler.registered(device);
     });
     return answer;
   }
@@ -209,7 +209,7 @@ class DeviceConnection implements DeviceSocket {
         beat.executor_version,
       );
     }
-    this.core.turns.reconcile(this.#device);
+    this.core.turns.reconciler.compare(this.#device);
     this.core.slotsChanged(this.#user.id, beat.device_id);
     return { success: true };
   }
