@@ -38,6 +38,8 @@ await Deno.remove(bundle, { recursive: true }).catch((error) => {
 await deno(
   "bundle",
   "--quiet",
+  "--lock=deno.lock",
+  "--frozen",
   "--platform=deno",
   "--code-splitting",
   "--minify",

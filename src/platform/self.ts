@@ -30,6 +30,7 @@ export function selfCommand(): string[] {
     ...SOURCE_FLAGS,
     "--config",
     join(root, "deno.json"),
+    `--lock=${join(root, "deno.lock")}`,
     join(root, "main.ts"),
   ];
 }

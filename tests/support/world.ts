@@ -197,7 +197,8 @@ export function sourceFlags(): string[] {
   const { tasks } = JSON.parse(Deno.readTextFileSync(config)) as { tasks: Record<string, string> };
   const flags = / deno run (.*) main\.ts/.exec(tasks["start"] ?? "")?.[1];
   if (flags === undefined) throw new Error('The task "start" of deno.json does not run main.ts');
-  return ["run", "--config", config, ...flags.split(" ")];
+  const here = flags.replace("--lock=deno.lock", `--lock=${join(PROJECT, "deno.lock")}`);
+  return ["run", "--config", config, ...here.split(" ")];
 }
 
 let knownDenoDir: string | undefined;

@@ -15,8 +15,8 @@ export async function sourceHash(): Promise<string> {
   for await (const entry of Deno.readDir(HERE)) {
     if (entry.isFile && !entry.name.endsWith("_test.ts")) names.push(entry.name);
   }
-  const config = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json")));
-  const parts = [`${config.imports["preact"]} ${config.imports["socket.io-client/browser"]}`];
+  const { imports } = JSON.parse(await Deno.readTextFile(join(ROOT, "import_map.json")));
+  const parts = [`${imports["preact"]} ${imports["socket.io-client/browser"]}`];
   for (const name of names.sort()) {
     parts.push(name, await Deno.readTextFile(join(HERE, name)));
   }
@@ -47,6 +47,8 @@ async function bundle(): Promise<string> {
     args: [
       "bundle",
       "--quiet",
+      "--lock=deno.lock",
+      "--frozen",
       "--config",
       join(ROOT, "deno.json"),
       "--platform",
