@@ -1,4 +1,5 @@
 /** Starts a real session host process with the real CLI and plays the daemon for it. */
+import { alive, allProcesses, environmentOf } from "./processes.ts";
 import {
   ATTACH_PROTOCOL,
   ATTACH_VERSION,
@@ -284,18 +285,8 @@ export function terminalsOf(records: readonly JournalRecord[]): string[] {
 
 /** Living processes whose environment carries the mark of host `id`. */
 export function markedProcesses(id: string): number[] {
-  const found: number[] = [];
-  for (const { name } of Deno.readDirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const environ = Deno.readTextFileSync(`/proc/${name}/environ`);
-      if (environ.includes(`WEGENT_AGENT_MARK=${id}\0`)) found.push(Number(name));
-    } catch (error) {
-      // Ended while we looked.
-      if (!(error instanceof Error)) throw error;
-    }
-  }
-  return found;
+  return allProcesses().map(({ pid }) => pid)
+    .filter((pid) => environmentOf(pid).get("WEGENT_AGENT_MARK") === id && alive(pid));
 }
 
 async function prepare(root: string, options: HostOptions): Promise<HostSpec> {
