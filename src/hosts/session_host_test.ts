@@ -1,4 +1,5 @@
 /** The session host as a process, with the real CLI and the loopback model. */
+import { alive } from "../../tests/support/processes.ts";
 import {
   FakeDaemon,
   HostHarness,
@@ -120,7 +121,7 @@ Deno.test("runSessionHost() leaves no process when a tool is cancelled", async (
   assertEquals(terminalsOf(records), ["response.incomplete"]);
   assertEquals(host.marked(), []);
   // Without its mark it is still found below the host.
-  assertEquals(await exists(`/proc/${unmarked}`), false);
+  assertEquals(alive(unmarked), false);
 });
 
 Deno.test("runSessionHost() cancels before the agent is up", async () => {
