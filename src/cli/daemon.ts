@@ -96,13 +96,33 @@ function onSignals(supervisor: Supervisor, log: Logger): () => void {
   };
 }
 
-/** Replaces this process by a fresh one with the same arguments; a service manager sees no exit. */
-export function replaceProcess(): never {
+/** Carries the credential of `--token` over a restart; never written to a file. */
+const RESTART_TOKEN = "WEGENT_EXECUTOR_RESTART_TOKEN";
+
+/** The credential that the process before a restart was given by `--token`, once. */
+export function restartToken(): string | undefined {
+  const token = Deno.env.get(RESTART_TOKEN);
+  Deno.env.delete(RESTART_TOKEN);
+  return token;
+}
+
+/**
+ * Replaces this process by a fresh one with the same arguments; a service manager sees no exit.
+ *
+ * @param token Credential of `--token`, which may have come from standard input and cannot be read again.
+ */
+export function replaceProcess(token?: string): never {
   const [command, ...args] = selfCommand();
-  if (!command) {
-    throw new AppError("restart_failed", "Cannot find the program's own path");
-  }
-  execve(command, [command, ...args, ...Deno.args]);
+  if (!command) throw new AppError("restart_failed", "Cannot find the program's own path");
+  const env = { ...Deno.env.toObject(), ...(token && { [RESTART_TOKEN]: token }) };
+  const given = token ? withoutToken(Deno.args) : Deno.args;
+  return execve(command, [command, ...args, ...given], env);
+}
+
+function withoutToken(args: readonly string[]): string[] {
+  const at = args.indexOf("--token");
+  const rest = at < 0 ? [...args] : args.toSpliced(at, 2);
+  return rest.filter((arg) => !arg.startsWith("--token="));
 }
 
 /** @throws {AppError} `no_server` (exit 78) naming the three ways to give one. */

@@ -1,7 +1,7 @@
 /** `wegent-executor [start]`: runs the device against a server. */
 import { AppError, EXIT } from "../platform/mod.ts";
 import { parseFlags, type Usage, usageError } from "./arguments.ts";
-import { replaceProcess, requireServer, runDaemon } from "./daemon.ts";
+import { replaceProcess, requireServer, restartToken, runDaemon } from "./daemon.ts";
 import { configSources, loadSettings, openLog } from "./environment.ts";
 import { note } from "./output.ts";
 
@@ -49,9 +49,11 @@ export default async function start(args: string[]): Promise<number> {
       },
     );
   }
+  const carried = restartToken();
+  const given = typeof token === "string" ? await readToken(token) : carried;
   const settings = await loadSettings({
     ...configSources(parsed.flags),
-    ...(typeof token === "string" && { token: await readToken(token) }),
+    ...(given !== undefined && { token: given }),
   });
   requireServer(settings);
   const log = openLog(settings, verbose === true);
@@ -59,7 +61,7 @@ export default async function start(args: string[]): Promise<number> {
     const end = await runDaemon(settings, log, {
       onRegistered: (server) => note(`Device "${settings.deviceName}" is registered at ${server}`),
     });
-    if (end === "restart") replaceProcess();
+    if (end === "restart") replaceProcess(given);
     return EXIT.ok;
   } finally {
     log.close();

@@ -154,6 +154,11 @@ Deno.test("--token takes the credential for one run, warns about argv and is nev
     });
     await backend.waitDevice(LONG, 2);
     assertMatch(program.output("stderr"), /can be read by others/);
+    // It is carried over a restart, still without being written.
+    assertEquals((await world.run(["restart"])).code, 0);
+    await backend.waitDevice(LONG, 3);
+    const file = Deno.readTextFileSync(`${world.executorHome}/device-config.json`);
+    assertEquals(file.match(/stub-token/g)?.length, 1, "the first start's environment only");
   }));
 
 Deno.test("a home whose path is too long for a socket works, and leaves nothing behind", async () => {
