@@ -141,7 +141,12 @@ class HubRunner {
         START_MS,
       );
       worker.onmessage = (event) => {
-        const message = fromWorker.parse(event.data);
+        const parsed = fromWorker.safeParse(event.data);
+        if (!parsed.success) {
+          // Nothing a worker says may end the thread that watches over it.
+          return this.options.log?.("error", "The hub's thread sent an unknown message");
+        }
+        const message = parsed.data;
         if (message.type === "ready") {
           clearTimeout(timer);
           worker.onerror = (event) => {

@@ -62,3 +62,32 @@ Deno.test("startHub() says which port or directory is taken", async () => {
     await Deno.remove(other, { recursive: true });
   }
 });
+
+Deno.test("startHub() starts its worker again when it dies, on the same port and data", async () => {
+  const dataDir = await Deno.makeTempDir();
+  const workers: Worker[] = [];
+  const RealWorker = globalThis.Worker;
+  globalThis.Worker = class extends RealWorker {
+    constructor(specifier: string | URL, options?: WorkerOptions) {
+      super(specifier, options);
+      workers.push(this);
+    }
+  };
+  const lines: string[] = [];
+  try {
+    const hub = await startHub({ port: 0, dataDir, log: (_level, text) => lines.push(text) });
+    const key = await hub.createApiKey("admin");
+    // A message of no known type is a fault the worker does not survive.
+    workers[0]?.postMessage({ type: "nonsense" });
+    await until(() => workers.length === 2, "a second worker");
+    await until(() => answers(hub.url), "the hub to answer again");
+    const peer = await Peer.open(`${hub.url}/local-executor`, key);
+    assertEquals(peer.refusal, null);
+    peer.socket.disconnect();
+    assert(lines.some((line) => line.includes("starting it again")));
+    await hub.stop();
+  } finally {
+    globalThis.Worker = RealWorker;
+    await Deno.remove(dataDir, { recursive: true });
+  }
+});

@@ -13,7 +13,24 @@ const scope = self as unknown as {
   close(): void;
 };
 
+/** Codes of node's errors that mean the same. */
+const LOST_CODES: ReadonlySet<string> = new Set([
+  "EPIPE",
+  "ECONNRESET",
+  "ECONNABORTED",
+  "ERR_STREAM_DESTROYED",
+]);
+
 let hub: HubServer | null = null;
+
+// A peer that is gone while it is written to must not take the others with it; Deno 2.6 reports that as
+// a rejection nobody can catch. Any other fault ends the thread, and the main thread starts a new one.
+addEventListener("unhandledrejection", (event) => {
+  if (isLostConnection(event.reason)) event.preventDefault();
+});
+addEventListener("error", (event) => {
+  if (isLostConnection(event.error)) event.preventDefault();
+});
 
 scope.onmessage = (event) => {
   const message = toWorker.parse(event.data);
@@ -61,6 +78,13 @@ async function handle(message: ToWorker): Promise<void> {
         value: running().core.issueLoginLink(),
       });
   }
+}
+
+function isLostConnection(error: unknown): boolean {
+  return error instanceof Deno.errors.BrokenPipe ||
+    error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.ConnectionAborted ||
+    LOST_CODES.has(String((error as { code?: unknown } | null)?.code));
 }
 
 function running(): HubServer {

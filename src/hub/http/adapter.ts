@@ -9,6 +9,9 @@ const MAX_API_BODY_BYTES = 1024 * 1024;
 /** A body must have arrived within this time, in milliseconds. */
 const BODY_MS = 30_000;
 
+/** Methods a web request cannot have. */
+const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
+
 type Handler = (request: Request) => Response | Promise<Response>;
 
 /**
@@ -41,7 +44,12 @@ async function serve(
   const gone = new AbortController();
   res.on("close", () => gone.abort());
   const method = req.method ?? "GET";
+  if (FORBIDDEN_METHODS.has(method)) {
+    res.writeHead(405, { "connection": "close" }).end();
+    return;
+  }
   const body = method === "GET" || method === "HEAD" ? null : await readBody(req, limit);
+  if (body === "gone") return void res.destroy();
   if (body === "too_large") {
     res.writeHead(413, { "connection": "close" }).end();
     return;
@@ -70,14 +78,11 @@ function headersOf(req: IncomingMessage): Headers {
 function readBody(
   req: IncomingMessage,
   limit: number,
-): Promise<Uint8Array<ArrayBuffer> | "too_large"> {
-  return new Promise((resolve, reject) => {
+): Promise<Uint8Array<ArrayBuffer> | "too_large" | "gone"> {
+  return new Promise((resolve) => {
     const chunks: Uint8Array[] = [];
     let size = 0;
-    const timer = setTimeout(() => {
-      req.destroy();
-      reject(new Error("The request's body did not arrive in time"));
-    }, BODY_MS);
+    const timer = setTimeout(() => resolve("gone"), BODY_MS);
     req.on("data", (chunk: Uint8Array) => {
       size += chunk.length;
       if (size <= limit) chunks.push(chunk);
@@ -86,9 +91,10 @@ function readBody(
       clearTimeout(timer);
       resolve(size > limit ? "too_large" : new Uint8Array(Buffer.concat(chunks)));
     });
-    req.on("error", (error) => {
+    // The sender has gone away in the middle; nobody is left to be answered.
+    req.on("error", () => {
       clearTimeout(timer);
-      reject(error);
+      resolve("gone");
     });
   });
 }

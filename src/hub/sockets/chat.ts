@@ -64,7 +64,9 @@ class BrowserConnection {
 
   serve(): void {
     void this.socket.join(userRoom(this.#login.user.id));
-    this.socket.onAny((name: string, ...args: unknown[]) => {
+    this.socket.onAny((event: unknown, ...args: unknown[]) => {
+      // The library also lets numbers through as names.
+      const name = String(event).slice(0, 100);
       const last = args.at(-1);
       const ack: Ack = typeof last === "function" ? last as Ack : () => {};
       try {
@@ -73,7 +75,7 @@ class BrowserConnection {
       } catch (error) {
         const known = toAppError(error);
         if (known.code === "internal_error") {
-          this.core.log("error", `Event ${name.slice(0, 100)} failed`, {
+          this.core.log("error", `Event ${name} failed`, {
             error: errorText(error),
           });
           ack({ error: "Internal error" });

@@ -89,7 +89,9 @@ class DeviceConnection implements DeviceSocket {
   }
 
   serve(): void {
-    this.socket.onAny((name: string, ...args: unknown[]) => {
+    this.socket.onAny((event: unknown, ...args: unknown[]) => {
+      // The library also lets numbers through as names.
+      const name = String(event).slice(0, 100);
       const last = args.at(-1);
       const ack: Ack = typeof last === "function" ? last as Ack : () => {};
       if (typeof last === "function") args.pop();
@@ -98,7 +100,7 @@ class DeviceConnection implements DeviceSocket {
       } catch (error) {
         const known = toAppError(error);
         if (known.code === "internal_error") {
-          this.core.log("error", `Event ${name.slice(0, 100)} failed`, {
+          this.core.log("error", `Event ${name} failed`, {
             error: errorText(error),
           });
           ack({ error: "Internal error" });
