@@ -16,6 +16,8 @@ export interface WorkerSeam {
   init(): Promise<ToWorker>;
   onMessage(message: FromWorker): void;
   readonly log: Logger;
+  /** Module of the worker. @default the device's */
+  readonly url?: string;
 }
 
 /** See the module comment. */
@@ -32,7 +34,7 @@ export class DeviceWorkerProcess {
 
   start(): void {
     this.#startedAt = Date.now();
-    const worker = new Worker(DEVICE_WORKER_URL, {
+    const worker = new Worker(this.seam.url ?? DEVICE_WORKER_URL, {
       type: "module",
       name: "device",
       deno: { permissions: this.seam.permissions },

@@ -223,3 +223,12 @@ Deno.test("heartbeats carry the device's id, version and tasks", () =>
     assertEquals([device_id, running_task_ids], [device.deviceId, []]);
     assert(typeof executor_version === "string" && /^\d+\.\d+\.\d+$/.test(executor_version));
   }));
+
+Deno.test("a connection whose heartbeats go unanswered twice is given up and made anew", () =>
+  withDevice({ env: { LOCAL_HEARTBEAT_INTERVAL: "1" } }, async ({ backend }) => {
+    backend.ackRule = (event) => event.event === "device:heartbeat" ? { drop: true } : undefined;
+    const device = await backend.waitDevice(LONG, 2);
+    backend.ackRule = () => undefined;
+    const [first, second] = device.registrations;
+    assert(second!.at - first!.at >= 5000, "not before an acknowledgement is overdue");
+  }));
