@@ -88,9 +88,15 @@ Deno.test("events from the owner's other device, or under another task, are refu
   assertEquals((await stray.text("evil")).success, false);
   const wrongTask = new StubRun(device, { ...request, task_id: request.task_id + 1 }, run.session);
   assertEquals((await wrongTask.text("evil")).success, false);
+  const { task_id, subtask_id } = request;
+  const plain = { event_type: "error", task_id, subtask_id, data: { message: "evil" } };
+  assertEquals((await other.ask("error", plain)).success, false);
   await run.text("mine");
   // The run's name is bound now: another one for the same turn is foreign.
   assertEquals((await new StubRun(device, request).text("evil")).success, false);
+  const wrongTurn = new StubRun(device, { task_id, subtask_id: subtask_id - 1 }, run.session);
+  wrongTurn.seq = run.seq;
+  assertEquals((await wrongTurn.text("evil")).success, false);
   assertEquals((await hub.turn(token, taskId, turnId)).streamed_text, "mine");
 });
 

@@ -148,6 +148,16 @@ Deno.test("chat:retry runs the same turn again from an empty answer", async () =
   });
 });
 
+Deno.test("chat:retry of an older turn is refused while another one of the task runs", async () => {
+  await using hub = await HubFixture.start();
+  const { page, run, taskId, turnId } = await runningTurn(hub);
+  await run.send("error", { message: "no" });
+  await page.ask("chat:send", { task_id: taskId, message: "again" });
+  assertEquals(await page.ask("chat:retry", { task_id: taskId, subtask_id: turnId }), {
+    error: "Task is still running",
+  });
+});
+
 Deno.test("chat:retry waits until the device has ended the attempt before", async () => {
   await using hub = await HubFixture.start({ timings: { ...QUICK, cancelConfirmMs: 300 } });
   const { page, device, run, taskId, turnId } = await runningTurn(hub);
