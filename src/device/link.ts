@@ -64,7 +64,8 @@ export class Link implements OutboxLink {
   #socket: Socket | null = null;
   #registered = false;
   #features: ReadonlySet<string> = new Set();
-  #attempt = 0;
+  /** When the connection was lost or first tried; null while registered. */
+  #awaySince: number | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #heartbeatTimer: ReturnType<typeof setTimeout> | undefined;
   #missed = 0;
@@ -184,7 +185,7 @@ export class Link implements OutboxLink {
       }
       this.#features = new Set(ack.features ?? []);
       this.#registered = true;
-      this.#attempt = 0;
+      this.#awaySince = null;
       this.#missed = 0;
       this.lastError = null;
       this.events.onRegistered(ack);
@@ -262,14 +263,14 @@ export class Link implements OutboxLink {
     socket.io.engine?.close();
   }
 
-  /** Full jitter; doubling from twice the first delay so that the first try comes soon. */
+  /**
+   * Full jitter below a ceiling: half a second for the first try, then as long as the connection has been
+   * away, so that an outage is at most doubled.
+   */
   #delay(): number {
     const { firstMs, maxMs } = this.options.reconnect;
-    const ceiling = this.#attempt === 0
-      ? Math.min(firstMs, 500)
-      : Math.min(maxMs, Math.max(firstMs, 500) * 2 ** this.#attempt);
-    this.#attempt++;
-    return Math.random() * ceiling;
+    const away = Date.now() - (this.#awaySince ??= Date.now());
+    return Math.random() * Math.min(maxMs, Math.max(Math.min(firstMs, 500), away));
   }
 }
 
