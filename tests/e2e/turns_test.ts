@@ -71,7 +71,7 @@ Deno.test("cancel in the middle of text ends the turn once, the agent and its sl
 
 Deno.test("cancel in a tool leaves none of its processes, not even one that made its own session", () =>
   withDevice({}, async ({ backend, request, world }) => {
-    const command = "touch started; setsid sleep 300 & sleep 300";
+    const command = "(setsid sh -c 'sleep 300 & wait' &); touch started; sleep 300";
     const turn = request(script(callTool("Bash", { command, description: "d" }), say("never")));
     backend.execute(turn);
     const started = `${workdirOf(world, turn.task_id)}/started`;
