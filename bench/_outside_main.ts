@@ -6,6 +6,7 @@ import type { ExecutionRequest } from "../tests/support/execution_request.ts";
 import { type RecordedEvent, startStubBackend } from "../tests/support/stub_backend.ts";
 import { Pulse } from "../tests/support/waiting.ts";
 import { now } from "./_figure.ts";
+import { sendAtOnce } from "./_no_delay.ts";
 import { NULL_DEVICE_ID } from "./_null_device.ts";
 
 export type Order =
@@ -40,6 +41,7 @@ const turns = new Map<number, TurnTimes & { startedAt: number }>();
 function arrived({ event, subtaskId, payload }: RecordedEvent): undefined {
   const at = now();
   if (event === "device:register") {
+    sendAtOnce();
     const { device_id } = payload as { device_id: string };
     if (device_id !== NULL_DEVICE_ID) registrations.push(at);
     return void pulse.beat();

@@ -23,9 +23,13 @@ const FIGURES: Readonly<Record<string, () => Promise<Measure>>> = {
   memory: async () => (await import("./memory.ts")).memory,
 };
 
-/** The binary to measure: `EXECUTOR_BINARY`, else what `deno task compile` made, if it did. */
+/**
+ * The binary to measure: `EXECUTOR_BINARY` (`source` for none), else what `deno task compile` made, if
+ * it did.
+ */
 async function findBinary(): Promise<string | undefined> {
   const given = Deno.env.get("EXECUTOR_BINARY");
+  if (given === "source") return undefined;
   if (given) return await Deno.realPath(given);
   try {
     return await Deno.realPath(fromFileUrl(new URL("../dist/wegent-executor", import.meta.url)));
@@ -45,6 +49,7 @@ async function main(wanted: readonly string[]): Promise<number> {
   const binary = await findBinary();
   // Worlds run the program that this variable names.
   if (binary) Deno.env.set("EXECUTOR_BINARY", binary);
+  else Deno.env.delete("EXECUTOR_BINARY");
   const from = binary ? "binary" : "source";
   let status = 0;
   for (const name of wanted.length > 0 ? wanted : Object.keys(FIGURES)) {
