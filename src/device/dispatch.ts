@@ -1,6 +1,12 @@
 /** The life of runs on a device: accept, queue, start, cancel, end, deliver. */
-import { ATTACH_PROTOCOL, type HostCommand, type HostNotice, hostNotice } from "../hosts/mod.ts";
-import { type AppError, errorText } from "../platform/mod.ts";
+import {
+  ATTACH_PROTOCOL,
+  type HostCommand,
+  type HostNotice,
+  hostNotice,
+  type JournalWriter,
+} from "../hosts/mod.ts";
+import { type AppError, errorText, removeIfExists } from "../platform/mod.ts";
 import {
   type CancelRequest,
   executeIds,
@@ -15,7 +21,7 @@ import { CancelMarks } from "./cancel_marks.ts";
 import type { AdoptedHost, HostStart, WorkerStatus } from "./messages.ts";
 import { type DeliveryEnd, type OutboxLink, RunDelivery } from "./outbox.ts";
 import { Run } from "./run.ts";
-import type { RunFile, RunStore } from "./run_store.ts";
+import type { PreparedRun, RunFile, RunStore } from "./run_store.ts";
 import { Slots } from "./slots.ts";
 
 /** How long a run may take from its cancel to its terminal event before its host is ended. */
@@ -25,6 +31,8 @@ const ABORT_MS = 5000;
 const DELIVER_MS = 3000;
 
 const MAX_RECENT = 1000;
+/** Pause before the directory of the next task is made, so that it does not delay this one. */
+const SPARE_MS = 50;
 
 const TEXT = {
   hostGone: "The process that ran the agent ended unexpectedly; send the message again to retry",
@@ -73,6 +81,8 @@ export class Dispatcher {
   readonly #marks = new CancelMarks();
   /** Subtasks that ended lately: a late cancel of one must not mark its retry. */
   readonly #recent = new Set<number>();
+  /** Directory and journal for the next task. */
+  #spare: PreparedRun | null = null;
   #draining = false;
   #graceUntil = 0;
 
@@ -203,6 +213,7 @@ export class Dispatcher {
     );
     for (const file of files) this.#recoverRun(file, alive.get(file.id) ?? null);
     this.#schedule();
+    this.#prepareSpare();
   }
 
   #recoverRun(file: RunFile, hostId: string | null): void {
@@ -237,6 +248,7 @@ export class Dispatcher {
     await until(idle, ABORT_MS);
     for (const run of this.#slots.running) this.seam.killHost(run.hostId ?? "");
     for (const host of this.#hosts.values()) this.seam.sendToHost(host.hostId, { cmd: "close" });
+    this.#dropSpare();
     const delivered = () => [...this.#all()].every((run) => run.delivery.undelivered === 0);
     await until(() => delivered() || !this.seam.link.registered, DELIVER_MS);
   }
@@ -273,9 +285,12 @@ export class Dispatcher {
   // One run ----------------------------------------------------------------------------------------
 
   #accept(request: ExecuteRequest): Run {
+    const { id, journal } = this.#spare ?? this.store.prepare();
+    this.#spare = null;
+    setTimeout(() => this.#prepareSpare(), SPARE_MS);
     const file: RunFile = {
       version: 1,
-      id: `r${Date.now().toString(36)}-${crypto.randomUUID().slice(0, 12)}`,
+      id,
       task_id: request.task_id,
       subtask_id: request.subtask_id,
       response_id: newResponseId(),
@@ -283,10 +298,33 @@ export class Dispatcher {
       started: false,
       cancelled: false,
     };
-    this.store.create(file, request);
-    const run = this.#track(file, request);
+    const run = this.#track(file, request, journal);
+    // The first sign of life goes out before the rest is put on disk: it is what the reader waits for.
     run.write((b) => b.inProgress());
+    try {
+      this.store.create(file, request);
+    } catch (error) {
+      this.#end(run, (b) => b.error(`Cannot keep the task on this device: ${errorText(error)}`));
+      throw error;
+    }
     return run;
+  }
+
+  #dropSpare(): void {
+    if (!this.#spare) return;
+    this.#spare.journal.close();
+    removeIfExists(this.store.dir(this.#spare.id), { recursive: true });
+    this.#spare = null;
+  }
+
+  #prepareSpare(): void {
+    if (this.#draining || this.#spare) return;
+    try {
+      this.#spare = this.store.prepare();
+    } catch (error) {
+      // The next task tries again and then says so itself.
+      this.seam.log("warn", "Cannot prepare a run", { error: errorText(error) });
+    }
   }
 
   /** A request whose ids are readable but whose rest is not still gets its one terminal event. */
@@ -296,10 +334,10 @@ export class Dispatcher {
     this.#end(run, (b) => b.error(message));
   }
 
-  #track(file: RunFile, request: ExecuteRequest | null): Run {
+  #track(file: RunFile, request: ExecuteRequest | null, journal?: JournalWriter): Run {
     const previous = this.#runs.get(file.subtask_id);
     if (previous) this.#superseded.add(previous);
-    const run = new Run(this.store, file, request);
+    const run = new Run(this.store, file, request, journal);
     run.delivery = new RunDelivery(
       {
         id: file.id,
@@ -308,8 +346,8 @@ export class Dispatcher {
         journal: this.store.journalPath(file.id),
       },
       this.seam.link,
-      this.store.openCursor(file.id),
-      this.store.readCursor(file.id),
+      this.store.cursor(file.id),
+      journal ? 0 : this.store.readCursor(file.id),
       (end) => this.#delivered(run, end),
       (message) => this.seam.log("debug", message),
     );

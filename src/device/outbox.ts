@@ -11,7 +11,7 @@
 import { JournalReader, type JournalRecord, type JournalTail } from "../hosts/mod.ts";
 import { errorText } from "../platform/mod.ts";
 import { eventAck, type ResponseEnvelope, TERMINAL_EVENTS } from "../protocol/mod.ts";
-import { writeCursor } from "./run_store.ts";
+import type { Cursor } from "./run_store.ts";
 
 /** Most bytes of events that may wait for one acknowledgement. */
 const WINDOW_BYTES = 256 * 1024;
@@ -59,16 +59,16 @@ export class RunDelivery {
   #ended = false;
   #refusals = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  readonly #cursor: Deno.FsFile;
+  readonly #cursor: Cursor;
 
   /**
-   * @param cursor Open cursor file; owned and closed by the delivery.
+   * @param cursor Owned and closed by the delivery.
    * @param sent Where the cursor stands.
    */
   constructor(
     readonly run: OutboxRun,
     private readonly link: OutboxLink,
-    cursor: Deno.FsFile,
+    cursor: Cursor,
     sent: number,
     private readonly onEnd: (end: DeliveryEnd) => void,
     private readonly onFault: (message: string) => void,
@@ -82,8 +82,15 @@ export class RunDelivery {
     return Math.max(0, this.#known.seq - this.#sent);
   }
 
-  /** The journal now ends at `tail`. */
-  grew(tail: JournalTail): void {
+  /**
+   * The journal now ends at `tail`.
+   *
+   * @param first The run's first events, just written: they need not be read back.
+   */
+  grew(tail: JournalTail, first?: readonly JournalRecord[]): void {
+    if (first && this.#sent === 0 && this.#known.seq === 0 && first.at(-1)?.s === tail.seq) {
+      this.#pending = [...first];
+    }
     if (tail.seq > this.#known.seq) this.#known = { seq: tail.seq, bytes: tail.bytes };
     this.pump();
   }
@@ -192,8 +199,9 @@ export class RunDelivery {
         return await this.#sendTerminal(record);
       }
       this.#sent = record.s;
-      // Before it is sent: after a crash an event may be missing, never doubled.
-      writeCursor(this.#cursor, record.s);
+      // Before it is sent: after a crash an event may be missing, never doubled. A doubled sign of life
+      // is allowed, so the first event need not wait for the file.
+      if (record.e !== "response.in_progress") this.#cursor.write(record.s);
       if (record !== portion.at(-1)) this.link.send(this.#envelope(record));
       else await this.#sendPaced(record);
     }
@@ -226,7 +234,7 @@ export class RunDelivery {
       );
       if (ack.success === true) {
         this.#sent = record.s;
-        writeCursor(this.#cursor, record.s);
+        this.#cursor.write(record.s);
         this.#end({ outcome: "delivered" });
         return true;
       }

@@ -1,7 +1,9 @@
 import { assert, assertEquals } from "../../tests/support/assert.ts";
 import { JournalWriter } from "../hosts/mod.ts";
 import type { ResponseEnvelope } from "../protocol/mod.ts";
+import { readTextIfExists } from "../platform/mod.ts";
 import { type DeliveryEnd, type OutboxLink, RunDelivery } from "./outbox.ts";
+import { Cursor } from "./run_store.ts";
 
 /** A connection whose fate the test decides. */
 class ScriptedLink implements OutboxLink {
@@ -45,8 +47,8 @@ async function withRun(sequenced: boolean, test: (f: Fixture) => Promise<void>):
     journal,
     deliver() {
       const { promise, resolve } = Promise.withResolvers<DeliveryEnd>();
-      const cursor = Deno.openSync(`${dir}/cursor`, { create: true, write: true });
-      const at = Number(Deno.readTextFileSync(`${dir}/cursor`)) || 0;
+      const cursor = new Cursor(`${dir}/cursor`);
+      const at = Number(readTextIfExists(`${dir}/cursor`)) || 0;
       const run = { id: "r1", taskId: 1, subtaskId: 2, journal: `${dir}/journal.ndjson` };
       const delivery = new RunDelivery(run, link, cursor, at, resolve, () => {});
       deliveries.push(delivery);

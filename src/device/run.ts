@@ -23,7 +23,11 @@ export class Run {
     private readonly store: RunStore,
     readonly file: RunFile,
     readonly request: ExecuteRequest | null,
-  ) {}
+    /** The empty journal of a new run. */
+    journal?: JournalWriter,
+  ) {
+    if (journal) this.#own = { writer: journal, builder: new ResponseBuilder(file) };
+  }
 
   get id(): string {
     return this.file.id;
@@ -93,7 +97,12 @@ export class Run {
     const { writer, builder } = this.#open();
     const events = build(builder);
     if (events.length === 0) return;
-    this.delivery.grew(writer.append(events, { sync }));
+    const { seq } = writer.tail;
+    const tail = writer.append(events, { sync });
+    const first = seq === 0
+      ? events.map(({ event, data }, i) => ({ s: i + 1, e: event, d: { ...data } }))
+      : undefined;
+    this.delivery.grew(tail, first);
   }
 
   #open(): { writer: JournalWriter; builder: ResponseBuilder } {

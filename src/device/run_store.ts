@@ -22,7 +22,7 @@ import {
   executeRequest,
   TERMINAL_EVENTS,
 } from "../protocol/mod.ts";
-import { JournalReader, type JournalTail } from "../hosts/mod.ts";
+import { JournalReader, type JournalTail, JournalWriter } from "../hosts/mod.ts";
 
 const runFile = z.looseObject({
   version: z.literal(1),
@@ -37,6 +37,12 @@ const runFile = z.looseObject({
   cancelled: z.boolean().default(false),
 });
 export type RunFile = z.infer<typeof runFile>;
+
+/** A run's directory with an empty journal. */
+export interface PreparedRun {
+  readonly id: string;
+  readonly journal: JournalWriter;
+}
 
 /** What a journal says of its run. */
 export interface JournalSummary {
@@ -63,20 +69,25 @@ export class RunStore {
     return join(this.runsDir, id, "journal.ndjson");
   }
 
+  /**
+   * Makes directory and journal of a run that is still to come: that is most of what the first event of
+   * a task would wait for. A prepared run that never came is removed at the next start.
+   */
+  prepare(): PreparedRun {
+    const id = `r${Date.now().toString(36)}-${crypto.randomUUID().slice(0, 12)}`;
+    Deno.mkdirSync(this.dir(id), { mode: 0o700 });
+    return { id, journal: JournalWriter.open(this.journalPath(id)) };
+  }
+
+  /** Writes who a prepared run is and what was asked. A directory without it is removed at the next start. */
   create(run: RunFile, request: ExecuteRequest): void {
-    Deno.mkdirSync(this.dir(run.id), { mode: 0o700 });
     const options = { mode: 0o600, createNew: true };
-    // A crash between the two leaves a directory without run.json, which the next start removes.
     Deno.writeTextFileSync(
       join(this.dir(run.id), "request.json"),
       JSON.stringify(request),
       options,
     );
-    Deno.writeTextFileSync(
-      join(this.dir(run.id), "run.json"),
-      JSON.stringify(run),
-      options,
-    );
+    Deno.writeTextFileSync(join(this.dir(run.id), "run.json"), JSON.stringify(run), options);
   }
 
   update(run: RunFile): void {
@@ -155,10 +166,9 @@ export class RunStore {
     return Number.parseInt(text ?? "", 10) || 0;
   }
 
-  /** Opens the cursor of a run for {@link writeCursor}. */
-  openCursor(id: string): Deno.FsFile {
-    const path = join(this.dir(id), "cursor");
-    return Deno.openSync(path, { create: true, write: true, mode: 0o600 });
+  /** The cursor of a run, for writing. */
+  cursor(id: string): Cursor {
+    return new Cursor(join(this.dir(id), "cursor"));
   }
 
   /** The run needs no more delivery: keeps its journal for a while, forgets its request. */
@@ -185,8 +195,21 @@ export class RunStore {
 
 const encoder = new TextEncoder();
 
-/** Writes sequence number `seq` in place; 16 digits, so that a crash cannot leave half of a longer one. */
-export function writeCursor(file: Deno.FsFile, seq: number): void {
-  file.seekSync(0, Deno.SeekMode.Start);
-  file.writeSync(encoder.encode(String(seq).padStart(16, "0")));
+/** A run's place of delivery on disk; the file is made when there is something to remember. */
+export class Cursor {
+  #file: Deno.FsFile | null = null;
+
+  constructor(private readonly path: string) {}
+
+  /** Writes `seq` in place; 16 digits, so that a crash cannot leave half of a longer number. */
+  write(seq: number): void {
+    this.#file ??= Deno.openSync(this.path, { create: true, write: true, mode: 0o600 });
+    this.#file.seekSync(0, Deno.SeekMode.Start);
+    this.#file.writeSync(encoder.encode(String(seq).padStart(16, "0")));
+  }
+
+  close(): void {
+    this.#file?.close();
+    this.#file = null;
+  }
 }
