@@ -30,7 +30,12 @@ export class Device implements AsyncDisposable {
   /** Makes the world and the outside; nothing is started yet. */
   static async open(options: DeviceOptions = {}): Promise<Device> {
     const outside = await Outside.start(options.seq);
-    return new Device(await createWorld(), outside, options);
+    try {
+      return new Device(await createWorld(), outside, options);
+    } catch (error) {
+      await outside[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** The same with a registered daemon. */
