@@ -1,5 +1,12 @@
 /** Starts the hub in a worker of its own rights and keeps it running. */
-import { AppError, errorText, type LogFields, type LogLevel, moduleUrl } from "../platform/mod.ts";
+import {
+  AppError,
+  errorText,
+  type LogFields,
+  type LogLevel,
+  moduleUrl,
+  sendAtOnce,
+} from "../platform/mod.ts";
 import type { ProviderKind } from "../protocol/mod.ts";
 import type { FirstRun } from "./server.ts";
 import type { HubTimings } from "./timings.ts";
@@ -186,6 +193,8 @@ class HubRunner {
         );
         return void this.#waiting.delete(message.id);
       }
+      case "connected":
+        return sendAtOnce();
       case "stopped":
         return this.#stopped?.();
       case "log":

@@ -35,6 +35,8 @@ export interface HubServer {
   readonly core: HubCore;
   /** Only at the first start. */
   readonly firstRun: FirstRun | null;
+  /** Calls `told` for each Socket.IO connection that is opened from now on. */
+  onSocket(told: () => void): void;
   /** Refuses new connections, stores what has arrived and closes. */
   close(): Promise<void>;
 }
@@ -66,6 +68,7 @@ export async function serveHub(options: CoreOptions): Promise<HubServer> {
         password: first.password,
         loginUrl: core.issueLoginLink(),
       },
+      onSocket: (told) => void io.engine.on("connection", told),
       close: () => close(core, io, http),
     };
   } catch (error) {

@@ -59,6 +59,7 @@ async function handle(message: ToWorker): Promise<void> {
             ...(fields && { fields: { ...fields } }),
           }),
       });
+      hub.onSocket(() => scope.postMessage({ type: "connected" }));
       return scope.postMessage({ type: "ready", firstRun: hub.firstRun });
     }
     case "stop":

@@ -52,6 +52,8 @@ export const fromWorker = z.discriminatedUnion("type", [
   z.object({ type: z.literal("reply"), id: z.number(), value: z.string() }),
   z.object({ type: z.literal("refused"), id: z.number(), error: errorShape }),
   z.object({ type: z.literal("stopped") }),
+  /** Somebody opened a socket that stays. */
+  z.object({ type: z.literal("connected") }),
   z.object({
     type: z.literal("log"),
     level: z.enum(LOG_LEVELS),

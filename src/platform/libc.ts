@@ -126,6 +126,12 @@ export function read(fd: number, buffer: Uint8Array<ArrayBuffer>): number {
   return result(symbol("read")(fd, buffer, BigInt(buffer.length)));
 }
 
+/** `setsockopt(2)` with a whole number as the value. */
+export function setsockopt(fd: number, level: number, option: number, value: number): number {
+  const bytes = new Uint8Array(Int32Array.of(value).buffer);
+  return result(symbol("setsockopt")(fd, level, option, bytes, bytes.length));
+}
+
 /** `dup2(2)`: makes `to` another name of `from`. */
 export function dup2(from: number, to: number): number {
   return result(symbol("dup2")(from, to));

@@ -15,3 +15,4 @@ export { takeFileLock, takeLock } from "./lock.ts";
 export type { DaemonLock } from "./lock.ts";
 export { listPids, procStat, readProc } from "./proc.ts";
 export type { ProcStat } from "./proc.ts";
+export { sendAtOnce } from "./no_delay.ts";

@@ -11,6 +11,7 @@ import {
   EXIT,
   type Logger,
   proxyFor,
+  sendAtOnce,
   takeLock,
   toAppError,
   trustedCertificates,
@@ -226,6 +227,7 @@ export class Supervisor {
       case "log":
         return this.#log.write(message.level, message.message, message.fields);
       case "registered":
+        sendAtOnce();
         this.#registrations++;
         this.#log.info("Registered", { server: message.server });
         return this.options.onRegistered?.(message.server);
