@@ -1,5 +1,5 @@
 /** The host's end of the attach protocol: one daemon at a time, a new one displaces the old. */
-import { errorText, type Logger } from "../platform/mod.ts";
+import { errorText, type Logger, parseJson, sameSecret } from "../platform/mod.ts";
 import {
   ATTACH_MAX_LINE,
   ATTACH_PROTOCOL,
@@ -194,29 +194,11 @@ class Attachment {
   }
 }
 
-/** Compares in a time that does not depend on where the texts differ. */
-function sameSecret(a: string, b: string): boolean {
-  let difference = a.length ^ b.length;
-  for (let i = 0; i < Math.max(a.length, b.length); i++) {
-    difference |= (a.charCodeAt(i) || 0) ^ (b.charCodeAt(i) || 0);
-  }
-  return difference === 0;
-}
-
 function closeQuietly(conn: Deno.UnixConn): void {
   try {
     conn.close();
   } catch (error) {
     // Closed by the other side of this module already.
     if (!(error instanceof Deno.errors.BadResource)) throw error;
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** What a session remembers of its agent's conversation, so that it can be resumed. */
 import * as z from "zod";
-import { readTextIfExists, removeIfExists, writeFileAtomic } from "../platform/mod.ts";
+import { parseJson, readTextIfExists, removeIfExists, writeFileAtomic } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
 
 /** Content of `session.json`. The agent may write in that directory, so it is parsed with suspicion. */
@@ -63,14 +63,5 @@ export class SessionFile {
   clear(): void {
     this.#last = "";
     removeIfExists(this.#path);
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
   }
 }

@@ -16,3 +16,4 @@ export type { DaemonLock } from "./lock.ts";
 export { listPids, procStat, readProc } from "./proc.ts";
 export type { ProcStat } from "./proc.ts";
 export { sendAtOnce } from "./no_delay.ts";
+export { parseJson, sameSecret } from "./text.ts";

@@ -9,10 +9,11 @@ import {
   errorText,
   readTextIfExists,
   removeIfExists,
+  sameSecret,
   toAppError,
 } from "../platform/mod.ts";
 import { dirname, join } from "../platform/std/path.ts";
-import { newSecret, readLine, sameSecret, socketPath, writeAll } from "./sockets.ts";
+import { newSecret, readLine, socketPath, writeAll } from "./sockets.ts";
 
 const MAX_LINE = 1024 * 1024;
 

@@ -19,6 +19,7 @@ import {
   errorText,
   listPids,
   type Logger,
+  parseJson,
   processStartTime,
   readProc,
   readTextIfExists,
@@ -408,15 +409,6 @@ function launchError(line: string | null): AppError {
     return new AppError("host_start_failed", text);
   }
   return new AppError(error.code, error.message, error.remedy ? { remedy: error.remedy } : {});
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
 }
 
 async function firstLine(
