@@ -33,6 +33,31 @@ Deno.test("with the owner's own login the CLI uses the owner's environment, not 
     assertEquals((await hub.ended(taskId, again.turnId)).content, "again");
   }));
 
+Deno.test("with a Claude login in the owner's home the CLI sends that login's token", () =>
+  withHub(async (fixture) => {
+    const { hub, daemon, world } = fixture;
+    await using own = await startModel();
+    await hub.put("/api/settings", { provider: "own_login" });
+    daemon.signal("SIGTERM");
+    await daemon.exited(LONG);
+    Deno.mkdirSync(`${world.home}/.claude`, { mode: 0o700 });
+    const login = {
+      accessToken: "sk-ant-oat01-owners-login",
+      refreshToken: "sk-ant-ort01-unused",
+      expiresAt: Date.now() + 86_400_000,
+      scopes: ["user:inference", "user:profile"],
+      subscriptionType: "max",
+    };
+    const file = `${world.home}/.claude/.credentials.json`;
+    Deno.writeTextFileSync(file, JSON.stringify({ claudeAiOauth: login }), { mode: 0o600 });
+    fixture.daemon = await fixture.startDaemon({ ANTHROPIC_BASE_URL: own.url });
+    const { taskId, turnId } = await hub.send(script(say("logged in")));
+    const turn = await hub.ended(taskId, turnId);
+    assertEquals([turn.status, turn.content], ["COMPLETED", "logged in"], turn.error ?? "");
+    assertEquals(own.scripted()[0]?.headers["authorization"], `Bearer ${login.accessToken}`);
+    assertEquals(JSON.parse(Deno.readTextFileSync(file)).claudeAiOauth, login);
+  }));
+
 Deno.test("with neither, up says that the demo model answers, and it does", async () => {
   await using world = await createWorld();
   const program = world.start(["up", "--no-open", "--port", "0"]);
