@@ -56,6 +56,7 @@ export default async function permissions(args: string[]): Promise<number> {
       }`,
     );
   }
+  for (const { path, reason } of scope.leftOut) print(`  without ${path}: ${reason}`);
   print();
   print(
     `2. Agents (operating system's sandbox): ${sandbox.active ? "active" : "NOT ACTIVE"}`,
