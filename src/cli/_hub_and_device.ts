@@ -40,7 +40,8 @@ export async function runHubAndDevice(
   let end: string;
   try {
     // Said before the device registers: an installation may take minutes.
-    await agentFinder(settings, log)();
+    const agentBinary = agentFinder(settings, log);
+    await agentBinary();
     const link = hub.firstRun?.loginUrl ?? await hub.issueLoginLink();
     end = await runDaemon(
       {
@@ -49,7 +50,7 @@ export async function runHubAndDevice(
         authToken: await deviceKey(hub, settings),
       },
       log,
-      { onRegistered: once(() => announce(hub, link, login, openBrowser)) },
+      { agentBinary, onRegistered: once(() => announce(hub, link, login, openBrowser)) },
     );
   } finally {
     await hub.stop();

@@ -7,6 +7,8 @@ import { note, progressBar } from "./output.ts";
 
 /** What a foreground daemon tells its command. */
 export interface DaemonHooks {
+  /** Finds the agent's CLI. @default a finder of its own */
+  agentBinary?: () => Promise<string>;
   onRegistered?(server: string): void;
 }
 
@@ -24,7 +26,7 @@ export async function runDaemon(
   const supervisor = new Supervisor({
     settings,
     log,
-    agentBinary: agentFinder(settings, log),
+    agentBinary: hooks.agentBinary ?? agentFinder(settings, log),
     onRegistered: (server) => hooks.onRegistered?.(server),
     onAuthRefused: (message) => {
       if (!refused) note(`The server refuses the credential: ${message}`);

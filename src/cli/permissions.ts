@@ -1,11 +1,7 @@
 /** `wegent-executor permissions`: each fence, what it allows, whether it is active. */
 import { EXIT } from "../platform/mod.ts";
-import {
-  deriveScope,
-  renderDenoFlags,
-  renderWorkerPermissions,
-  sandboxStatus,
-} from "../scope/mod.ts";
+import { deviceScope } from "../supervisor/mod.ts";
+import { renderDenoFlags, renderWorkerPermissions, sandboxStatus } from "../scope/mod.ts";
 import { parseFlags } from "./arguments.ts";
 import { configSources, loadSettings } from "./environment.ts";
 import { print, printJson } from "./output.ts";
@@ -26,13 +22,7 @@ export default async function permissions(args: string[]): Promise<number> {
   }, args);
   if (!parsed) return EXIT.ok;
   const settings = await loadSettings(configSources(parsed.flags));
-  const scope = deriveScope({
-    workspaceRoot: settings.workspaceRoot,
-    allowedRoots: settings.allowedRoots,
-    stateDir: settings.paths.state,
-    backendUrl: settings.backendUrl,
-    proxyUrl: null,
-  });
+  const scope = deviceScope(settings);
   const worker = renderWorkerPermissions(scope);
   const sandbox = sandboxStatus(settings.sandbox.mode);
   if (parsed.flags["json"]) {

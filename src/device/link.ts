@@ -100,7 +100,7 @@ export class Link implements OutboxLink {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    this.#drop("stopped");
+    this.#drop();
   }
 
   send(envelope: ResponseEnvelope): void {
@@ -140,8 +140,7 @@ export class Link implements OutboxLink {
   }
 
   #open(connect: Connector): void {
-    const { url } = socketUrl(this.options.backendUrl);
-    const socket = connect(url, {
+    const socket = connect(socketUrl(this.options.backendUrl), {
       path: "/socket.io",
       transports: ["websocket"],
       auth: { token: this.options.authToken },
@@ -240,7 +239,7 @@ export class Link implements OutboxLink {
   #lost(socket: Socket, reason: string): void {
     if (socket !== this.#socket) return;
     const wasRegistered = this.#registered;
-    this.#drop(reason);
+    this.#drop();
     this.lastError = reason;
     if (wasRegistered) {
       this.reconnects++;
@@ -250,7 +249,7 @@ export class Link implements OutboxLink {
     this.#timer = setTimeout(() => this.#connectOnce(), this.#delay());
   }
 
-  #drop(_reason: string): void {
+  #drop(): void {
     const socket = this.#socket;
     this.#socket = null;
     this.#registered = false;
@@ -275,11 +274,11 @@ export class Link implements OutboxLink {
 }
 
 /** The namespace's URL: only scheme, authority and query of the configured URL count. */
-export function socketUrl(backendUrl: string): { url: string; target: URL } {
+function socketUrl(backendUrl: string): string {
   const target = new URL(backendUrl);
   if (target.protocol === "wss:") target.protocol = "https:";
   if (target.protocol === "ws:") target.protocol = "http:";
-  return { url: `${target.origin}${NAMESPACE.device}${target.search}`, target };
+  return `${target.origin}${NAMESPACE.device}${target.search}`;
 }
 
 /** The server's refusal, or why the transport failed: the client hides that in a description. */

@@ -47,7 +47,6 @@ const SYMBOLS = {
     optional: true,
   },
   capset: { parameters: ["buffer", "buffer"], result: "i32", optional: true },
-  capget: { parameters: ["buffer", "buffer"], result: "i32", optional: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];

@@ -337,15 +337,6 @@ export function clearCapabilities(): number {
   return result(call(Uint32Array.of(0x20080522, 0), new Uint32Array(6)));
 }
 
-/** Reads the permitted capabilities of the calling thread as a bit mask, or a negative errno. */
-export function permittedCapabilities(): bigint {
-  const call = symbol("capget");
-  if (!call) return BigInt(-ERRNO.ENOSYS);
-  const data = new Uint32Array(6);
-  const outcome = result(call(Uint32Array.of(0x20080522, 0), data));
-  return outcome < 0 ? BigInt(outcome) : BigInt(data[1] ?? 0) | (BigInt(data[4] ?? 0) << 32n);
-}
-
 /**
  * Memory with a fixed address for structures that hold pointers. V8 keeps small typed arrays on its
  * own heap, where they move; an explicit `ArrayBuffer` does not.

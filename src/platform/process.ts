@@ -46,7 +46,7 @@ export function signalProcess(pid: number, signal: Deno.Signal): boolean {
   }
 }
 
-/** A vanished `/proc` entry shows as NotFound or as ESRCH. */
+/** A signal to a process that is gone fails as NotFound or as ESRCH. */
 function isGone(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound ||
     /no such process|ESRCH|os error 3/i.test(errorText(error));

@@ -21,7 +21,6 @@ export const CONTROL_COMMANDS = [
   "status",
   "stop",
   "restart",
-  "permissions",
   "selfcheck",
 ] as const;
 export type ControlCommand = (typeof CONTROL_COMMANDS)[number];

@@ -10,7 +10,6 @@ import {
   ensurePrivateDir,
   EXIT,
   type Logger,
-  proxyFor,
   sendAtOnce,
   takeLock,
   toAppError,
@@ -19,7 +18,6 @@ import {
 } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
 import {
-  deriveScope,
   renderWorkerPermissions,
   type SandboxStatus,
   sandboxStatus,
@@ -27,6 +25,7 @@ import {
 } from "../scope/mod.ts";
 import { resolveWorkdir } from "../workdir/mod.ts";
 import { type ControlCommand, ControlServer } from "./control.ts";
+import { deviceScope, serverProxy } from "./device_scope.ts";
 import { DeviceWorkerProcess } from "./device_worker.ts";
 import { HostManager } from "./hosts.ts";
 import { planSession } from "./session_plan.ts";
@@ -86,7 +85,7 @@ export class Supervisor {
     this.#lock = takeLock(paths.lock);
     try {
       this.#sandbox = sandboxStatus(settings.sandbox.mode);
-      if (settings.sandbox.mode === "required" && !this.#sandbox.active) {
+      if (!this.#sandbox.mayRun) {
         throw new AppError(
           "sandbox_missing",
           `Cannot run without a sandbox: ${this.#sandbox.reason}`,
@@ -97,13 +96,7 @@ export class Supervisor {
         );
       }
       Deno.mkdirSync(settings.workspaceRoot, { recursive: true, mode: 0o700 });
-      this.#scope = deriveScope({
-        workspaceRoot: settings.workspaceRoot,
-        allowedRoots: settings.allowedRoots,
-        stateDir: paths.state,
-        backendUrl: settings.backendUrl,
-        proxyUrl: this.#proxyUrl(),
-      });
+      this.#scope = deviceScope(settings);
     } catch (error) {
       this.#lock.release();
       throw error;
@@ -199,7 +192,7 @@ export class Supervisor {
         aliveFile: join(paths.state, "alive"),
         awayMs: awayFor(join(paths.state, "alive")),
         sandbox: this.#sandbox.active ? `landlock ${this.#sandbox.abi}` : "none",
-        proxyUrl: this.#proxyUrl(),
+        proxyUrl: serverProxy(this.#settings),
         caCerts: secure ? trustedCertificates(Deno.env.toObject()) : [],
         hosts: await this.#adoptedOnce(),
         forbidden: { config: settings.configFile, home: settings.userHome },
@@ -317,8 +310,6 @@ export class Supervisor {
     switch (cmd) {
       case "status":
         return await this.#status();
-      case "permissions":
-        return this.#permissions();
       case "selfcheck":
         return await this.#selfcheck();
       case "stop":
@@ -362,18 +353,6 @@ export class Supervisor {
     };
   }
 
-  #permissions(): Record<string, unknown> {
-    return {
-      scope: this.#scope,
-      worker: {
-        active: true,
-        permissions: renderWorkerPermissions(this.#scope),
-      },
-      sandbox: this.#sandbox,
-      resolver: { active: true, roots: this.#settings.allowedRoots },
-    };
-  }
-
   async #selfcheck(): Promise<SelfcheckRow[]> {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     try {
@@ -388,11 +367,6 @@ export class Supervisor {
     } finally {
       listener.close();
     }
-  }
-
-  #proxyUrl(): string | null {
-    const { backendUrl } = this.#settings;
-    return backendUrl ? proxyFor(backendUrl, Deno.env.toObject()) : null;
   }
 }
 

@@ -1,6 +1,8 @@
 /** Which directory a session works in, and why it is not the one that was asked for. */
+import { expandHome } from "../config/mod.ts";
 import { errorText } from "../platform/mod.ts";
-import { isAbsolute, join, relative } from "../platform/std/path.ts";
+import { isAbsolute, join } from "../platform/std/path.ts";
+import { diskSeam, isWithin } from "../scope/mod.ts";
 
 /** What a session asks for. */
 export interface WorkdirRequest {
@@ -41,8 +43,10 @@ export function resolveWorkdir(
       "bound repositories are not supported by this version",
     );
   }
-  const wanted = expandUser(request.workdir, context.userHome);
-  if (!isAbsolute(wanted) || wanted.includes("\0")) {
+  // A relative path is relative to nothing the person who asked could know.
+  const named = /^~(\/|$)/.test(request.workdir) || isAbsolute(request.workdir);
+  const wanted = expandHome(request.workdir, context.userHome);
+  if (!named || wanted.includes("\0")) {
     return managed(request, context, "it is not an absolute path");
   }
   let path: string;
@@ -72,16 +76,8 @@ export function resolveWorkdir(
 /** True when `path` (links resolved) is one of `roots` or below one, compared by components. */
 export function insideRoots(path: string, roots: readonly string[]): boolean {
   return roots.some((root) => {
-    let real: string;
-    try {
-      real = Deno.realPathSync(root);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    }
-    const rest = relative(real, path);
-    return rest === "" ||
-      (rest !== ".." && !rest.startsWith("../") && !isAbsolute(rest));
+    const real = diskSeam.realPath(root);
+    return real !== null && isWithin(real, path);
   });
 }
 
@@ -96,9 +92,4 @@ function managed(
     ? null
     : `Working in the managed directory ${path} instead of "${workdir}": ${reason}.`;
   return { path: Deno.realPathSync(path), managed: true, notice };
-}
-
-function expandUser(path: string, userHome: string): string {
-  if (path === "~") return userHome;
-  return path.startsWith("~/") ? join(userHome, path.slice(2)) : path;
 }

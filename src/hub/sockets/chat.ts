@@ -1,7 +1,7 @@
 /** Browsers: the Socket.IO namespace `/chat`. Every event is checked for its owner. */
 import type { Namespace, Socket } from "socket.io";
 import type { z } from "zod";
-import { AppError, errorText, toAppError } from "../../platform/mod.ts";
+import { AppError } from "../../platform/mod.ts";
 import {
   chatCancel,
   chatRetry,
@@ -14,9 +14,8 @@ import {
 } from "../../protocol/mod.ts";
 import { isExpired, type Login } from "../auth/mod.ts";
 import type { HubCore } from "../core.ts";
+import { type Ack, receive } from "./receive.ts";
 import type { Audience } from "../turns.ts";
-
-type Ack = (answer: object) => void;
 
 /** Most conversations one page may watch at a time. */
 const MAX_JOINED = 50;
@@ -64,23 +63,8 @@ class BrowserConnection {
 
   serve(): void {
     void this.socket.join(userRoom(this.#login.user.id));
-    this.socket.onAny((event: unknown, ...args: unknown[]) => {
-      // The library also lets numbers through as names.
-      const name = String(event).slice(0, 100);
-      const last = args.at(-1);
-      const ack: Ack = typeof last === "function" ? last as Ack : () => {};
-      try {
-        if (this.#expired(ack)) return;
-        this.#handle(name, args[0], ack);
-      } catch (error) {
-        const known = toAppError(error);
-        if (known.code === "internal_error") {
-          this.core.log("error", `Event ${name} failed`, {
-            error: errorText(error),
-          });
-          ack({ error: "Internal error" });
-        } else ack({ error: known.message });
-      }
+    receive(this.socket, this.core, (name, args, ack) => {
+      if (!this.#expired(ack)) this.#handle(name, args[0], ack);
     });
   }
 

@@ -12,14 +12,13 @@ import {
 } from "../../protocol/mod.ts";
 import { RateLimit } from "../auth/mod.ts";
 import type { HubCore } from "../core.ts";
+import { type Ack, receive } from "./receive.ts";
 import type { DeviceSocket, PresentDevice } from "../presence.ts";
 import type { UserRow } from "../store/mod.ts";
 
 /** Connection attempts of one peer and credential within half a minute. */
 const MAX_ATTEMPTS = 30;
 const ATTEMPT_WINDOW_MS = 30_000;
-
-type Ack = (answer: object) => void;
 
 /** Answers of events that are not registered names. */
 const statusRequest = z.looseObject({
@@ -89,24 +88,7 @@ class DeviceConnection implements DeviceSocket {
   }
 
   serve(): void {
-    this.socket.onAny((event: unknown, ...args: unknown[]) => {
-      // The library also lets numbers through as names.
-      const name = String(event).slice(0, 100);
-      const last = args.at(-1);
-      const ack: Ack = typeof last === "function" ? last as Ack : () => {};
-      if (typeof last === "function") args.pop();
-      try {
-        this.#handle(name, args, ack);
-      } catch (error) {
-        const known = toAppError(error);
-        if (known.code === "internal_error") {
-          this.core.log("error", `Event ${name} failed`, {
-            error: errorText(error),
-          });
-          ack({ error: "Internal error" });
-        } else ack({ error: known.message });
-      }
-    });
+    receive(this.socket, this.core, (name, args, ack) => this.#handle(name, args, ack));
     this.socket.on("disconnect", (reason) => {
       for (const giveUp of [...this.#waiting]) giveUp();
       if (!this.#device) return;
