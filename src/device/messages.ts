@@ -82,8 +82,8 @@ export const hostStart = z.object({
   key: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
   /** True when the agent uses its owner's own login and configuration directory. */
   own_login: z.boolean(),
-  workdir: z.string().max(4096).nullable(),
-  workdir_policy: z.enum(["managed", "existing", "repo_bound"]).nullable(),
+  workdir: z.string().max(8192).nullable(),
+  workdir_policy: z.string().max(100).nullable(),
 });
 export type HostStart = z.infer<typeof hostStart>;
 

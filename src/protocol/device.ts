@@ -21,6 +21,8 @@ export const TO_DEVICE = {
   chatMessage: "chat:message",
   cancel: "task:cancel",
   closeSession: "task:close-session",
+  /** Ours: shows a directory in the file manager of the device's own desktop. */
+  openDirectory: "device:open_directory",
 } as const;
 
 /** Event names from device to server, beside the response events. */
@@ -29,6 +31,33 @@ export const FROM_DEVICE = {
   heartbeat: "device:heartbeat",
   status: "device:status",
 } as const;
+
+const path = z.string().min(1).max(4096);
+
+/** Where sessions of a device may work and have worked (ours; a Wegent backend ignores it). */
+export const workdirFacts = z.looseObject({
+  /** The owner's home directory, for showing paths with `~`. */
+  home: path,
+  /** Parent of managed directories. */
+  workspace_root: path,
+  /** Roots inside which a session may work, as the owner wrote them. */
+  roots: z.array(path).max(200),
+  /** Directories of the last sessions, newest first. */
+  recent: z.array(z.looseObject({ path, used_at: z.number().int() })).max(20),
+  /** Repositories bound to a directory, newest first; `branch` null: the default branch. */
+  repos: z.array(z.looseObject({
+    git_url: z.string().max(2048),
+    branch: z.string().max(255).nullable(),
+    path,
+  })).max(50),
+  /** The device's owner allows its directories to be opened on its desktop. */
+  open_directory: z.boolean(),
+});
+export type WorkdirFacts = z.infer<typeof workdirFacts>;
+
+/** `device:open_directory`; answered by {@link eventAck}. */
+export const openDirectoryRequest = z.looseObject({ path });
+export type OpenDirectoryRequest = z.infer<typeof openDirectoryRequest>;
 
 /** `device:register`. */
 export const registerRequest = z.looseObject({
@@ -70,6 +99,8 @@ export const heartbeatRequest = z.looseObject({
   queued_task_ids: z.array(z.number().int()).optional(),
   /** Slots of the device (ours). */
   slot_max: z.number().int().positive().optional(),
+  /** Ours; absent when it has not changed since the last heartbeat of this connection. */
+  workdirs: workdirFacts.optional(),
   executor_version: z.string().max(50).nullish(),
   capabilities: z.looseObject({}).nullish(),
   runtime_auth_files: z.looseObject({}).nullish(),

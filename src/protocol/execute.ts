@@ -10,6 +10,32 @@ const text = z.string().nullish().transform((v) => v ?? "");
 const flag = (fallback: boolean) => z.boolean().nullish().transform((v) => v ?? fallback);
 const record = z.record(z.string(), z.unknown());
 
+export const WORKDIR_POLICIES = ["managed", "existing", "repo_bound"] as const;
+/**
+ * How a session's directory is chosen: `managed` by the device, `existing` by its user, `repo_bound` by
+ * its repository.
+ */
+export type WorkdirPolicy = (typeof WORKDIR_POLICIES)[number];
+
+/** Longest path of a request that is kept; what is longer is refused by its length. */
+const MAX_WORKDIR = 8192;
+
+/** A value of any type becomes text the resolver refuses: a wrong directory must not fail the turn. */
+const workdirText = z.unknown().transform((value) => {
+  if (value === null || value === undefined) return null;
+  return typeof value === "string" ? value.slice(0, MAX_WORKDIR) : "\0";
+});
+
+/** A file that came with the message. */
+export const attachment = z.looseObject({
+  id: z.union([z.number().int(), z.string().max(100)]).nullish(),
+  original_filename: z.string().max(2000).nullish(),
+  mime_type: z.string().max(200).nullish(),
+  file_size: z.number().nonnegative().nullish(),
+  subtask_id: z.number().int().nullish(),
+});
+export type Attachment = z.infer<typeof attachment>;
+
 /** A block of a prompt that is not plain text. */
 export const promptBlock = z.looseObject({
   type: z.string(),
@@ -43,8 +69,15 @@ export const executeRequest = z.looseObject({
   new_session: flag(false),
   bot: z.array(botConfig).nullish().transform((v) => v ?? []),
   model_config: record.nullish(),
-  user: z.looseObject({ id: z.number().nullish(), name: z.string().nullish() })
-    .nullish(),
+  user: z.looseObject({
+    id: z.number().nullish(),
+    name: z.string().nullish(),
+    git_domain: z.string().nullish(),
+    git_token: z.string().nullish(),
+    git_id: z.union([z.string(), z.number()]).nullish(),
+    git_login: z.string().nullish(),
+    git_email: z.string().nullish(),
+  }).nullish(),
   user_name: text,
   auth_token: text,
   skill_identity_token: text,
@@ -53,11 +86,18 @@ export const executeRequest = z.looseObject({
   project_workspace_path: z.string().nullish(),
   project_id: z.number().int().nullish(),
   standalone_chat_workspace: flag(false),
-  git_url: z.string().nullish(),
-  branch_name: z.string().nullish(),
+  git_url: z.string().max(2048).nullish(),
+  git_domain: z.string().max(255).nullish(),
+  branch_name: z.string().max(255).nullish(),
+  skip_git_clone: flag(false),
+  /** Base URL for downloads; absent: the server the device is connected to. */
+  backend_url: z.string().nullish(),
+  attachments: z.array(attachment).max(200).nullish().transform((v) => v ?? []),
+  user_subtask_id: z.number().int().nullish(),
   /** Session-level working directory (absolute or `~/…`) and how it is to be used. */
-  workdir: z.string().max(4096).nullish(),
-  workdir_policy: z.enum(["managed", "existing", "repo_bound"]).nullish(),
+  workdir: workdirText.optional(),
+  /** One of {@link WORKDIR_POLICIES}; another value is answered with a managed directory. */
+  workdir_policy: z.string().max(100).nullish(),
 });
 export type ExecuteRequest = z.infer<typeof executeRequest>;
 

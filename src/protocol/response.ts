@@ -5,6 +5,7 @@
  * order, then exactly one terminal event (`response.completed`, `response.incomplete` or `error`)
  * and nothing after it.
  */
+import * as z from "zod";
 import { MAX_DELTA_UNITS, MAX_EVENT_UNITS } from "./limits.ts";
 
 /** Events that end a run. */
@@ -63,6 +64,18 @@ export interface Completion {
   /** Members added to `response`, such as `executor_session`. */
   extra?: Readonly<Record<string, unknown>>;
 }
+
+/** Where a session works: `response.workdir`, ours. A Wegent backend acknowledges and ignores it. */
+export const workdirEvent = z.looseObject({
+  /** Absolute, links resolved. */
+  path: z.string().max(4096),
+  /** What decided: `session`, `project`, `bot`, `chat`, `clone` or `managed`. */
+  origin: z.string().max(50),
+  /** Why it is not the directory that was asked for: a code and a sentence for people; null: it is. */
+  code: z.string().max(100).nullable(),
+  notice: z.string().max(4000).nullable(),
+});
+export type WorkdirEvent = z.infer<typeof workdirEvent>;
 
 /** A fresh response id. */
 export function newResponseId(): string {
@@ -129,6 +142,14 @@ export class ResponseBuilder {
         delta: part,
       })
     );
+  }
+
+  /** Where the session works; a notice is also said as reasoning, which every server shows. */
+  workdir(where: WorkdirEvent): ResponseEvent[] {
+    return [
+      ...this.#open("response.workdir", { ...where }),
+      ...(where.notice ? this.reasoning(`${where.notice}\n`) : []),
+    ];
   }
 
   /** A tool call begins; its arguments follow. `id` must not be blank. */

@@ -8,7 +8,7 @@ import { diskSeam, isWithin } from "../scope/mod.ts";
 export interface WorkdirRequest {
   readonly taskId: number;
   readonly workdir: string | null;
-  readonly policy: "managed" | "existing" | "repo_bound" | null;
+  readonly policy: string | null;
 }
 
 export interface WorkdirContext {
