@@ -17,6 +17,11 @@ import {
 } from "../platform/mod.ts";
 import { dirname, join } from "../platform/std/path.ts";
 import { expandHome, type HomePaths, homePaths } from "./paths.ts";
+import { type Roots, splitRoots, usableRoots } from "./roots.ts";
+
+/** Where projects may lie: anywhere below the owner's home, in the roots only, or anywhere. */
+export const PROJECT_MODES = ["home", "roots", "any"] as const;
+export type ProjectMode = (typeof PROJECT_MODES)[number];
 
 const seconds = (max: number) => z.number().min(0.1).max(max);
 
@@ -42,9 +47,13 @@ export const configFile = z.looseObject({
   }).optional(),
   workspace_root: z.string().optional(),
   workdir_allowed_roots: z.array(z.string()).optional(),
+  projects: z.enum(PROJECT_MODES).optional(),
+  open_directory: z.boolean().optional(),
   sandbox: z.looseObject({
     mode: z.enum(["workdir", "required", "off"]).optional(),
+    preset: z.enum(["default", "strict"]).optional(),
     deny_read: z.array(z.string()).optional(),
+    write: z.array(z.string()).optional(),
   }).optional(),
   agent: z.looseObject({
     claude_binary: z.string().optional(),
@@ -80,12 +89,30 @@ export interface Settings {
   };
   /** Where managed working directories are made. @default "{home}/workspace" */
   readonly workspaceRoot: string;
-  /** Roots inside which a session may work; always holds {@link workspaceRoot}. */
+  /** Roots inside which a session may work: workspace, the owner's, chats, projects and worktrees. */
   readonly allowedRoots: readonly string[];
+  /** Those the owner listed, and those of them that cannot be used. @default none */
+  readonly listedRoots: Roots;
+  /** The environment sets the owner's roots, so that those of the file do not count. */
+  readonly rootsFromEnvironment: boolean;
+  /** Root of standalone chats. @default "~/.wecode/wegent-executor/workspace/chats" */
+  readonly chatsDir: string;
+  /** Conversations without a project get a directory of their own there. @default true */
+  readonly standaloneChats: boolean;
+  /** Root of projects; worktrees lie beside it. @default "{workspaceRoot}/projects" */
+  readonly projectsDir: string;
+  /** @default "home" */
+  readonly projects: ProjectMode;
+  /** A server may ask to show a directory on this device's desktop. @default false */
+  readonly openDirectory: boolean;
   /** `workdir`: box when the system can; `required`: refuse to run without; `off`. */
   readonly sandbox: {
     mode: "workdir" | "required" | "off";
+    /** `strict`: credentials such as `~/.ssh` are kept from agents too. */
+    preset: "default" | "strict";
     denyRead: readonly string[];
+    /** Further directories agents may write. */
+    write: readonly string[];
   };
   readonly agent: {
     /** Path of the Claude CLI; null: look for it. */
@@ -234,10 +261,13 @@ function effective(
       join(paths.home, "workspace"),
     userHome,
   );
-  const listed = env["LOCAL_WORKDIR_ALLOWED_ROOTS"]?.split(",").map((s) => s.trim()).filter(
-    Boolean,
-  ) ??
-    file.workdir_allowed_roots ?? [];
+  const fromEnvironment = splitRoots(env["LOCAL_WORKDIR_ALLOWED_ROOTS"]);
+  const listedRoots = usableRoots(fromEnvironment ?? file.workdir_allowed_roots ?? [], userHome);
+  const chatsDir = chatsRoot(sources);
+  const projectsDir = expandHome(
+    env["WEGENT_EXECUTOR_PROJECTS_DIR"]?.trim() || join(workspaceRoot, "projects"),
+    userHome,
+  );
   const firstDelay = positive(env["LOCAL_RECONNECT_DELAY"], 0.5);
   return {
     paths,
@@ -271,13 +301,26 @@ function effective(
     allowedRoots: [
       ...new Set([
         workspaceRoot,
-        ...listed.map((p) => expandHome(p, userHome)),
+        ...listedRoots.roots,
+        chatsDir,
+        ...[projectsDir, join(dirname(projectsDir), "worktrees")].filter((path) =>
+          !path.startsWith(`${workspaceRoot}/`)
+        ),
       ]),
     ],
+    listedRoots,
+    rootsFromEnvironment: fromEnvironment !== null,
+    chatsDir,
+    standaloneChats: enabled(env["WEGENT_EXECUTOR_STANDALONE_CHATS_ENABLED"]),
+    projectsDir,
+    projects: file.projects ?? "home",
+    openDirectory: file.open_directory ?? false,
     sandbox: {
       mode: oneOf(env["WEGENT_EXECUTOR_SANDBOX"], ["workdir", "required", "off"]) ??
         file.sandbox?.mode ?? "workdir",
+      preset: file.sandbox?.preset ?? "default",
       denyRead: (file.sandbox?.deny_read ?? []).map((p) => expandHome(p, userHome)),
+      write: (file.sandbox?.write ?? []).map((p) => expandHome(p, userHome)),
     },
     agent: {
       claudeBinary: env["CLAUDE_BINARY"]?.trim() || file.agent?.claude_binary ||
@@ -299,6 +342,18 @@ function effective(
     },
     journalDays: file.journal_days ?? 7,
   };
+}
+
+function chatsRoot({ env, userHome }: ConfigSources): string {
+  const set = env["WEGENT_EXECUTOR_CHATS_DIR"]?.trim();
+  if (set) return expandHome(set, userHome);
+  const wecode = expandHome(env["WECODE_HOME"]?.trim() || "~/.wecode", userHome);
+  return join(wecode, "wegent-executor/workspace/chats");
+}
+
+/** A switch that is on unless it says otherwise; not set is on. */
+function enabled(value: string | undefined): boolean {
+  return value === undefined || /^\s*(1|true|yes|on)\s*$/i.test(value);
 }
 
 /** URL without trailing slashes; a bare host gets `http://` nowhere: the scheme must be said. */

@@ -122,16 +122,24 @@ Deno.test("loadSettings() falls back to defaults for unusable numbers and words 
     assertEquals(settings.deviceType, "local");
   }));
 
-Deno.test("loadSettings() always allows the workspace root and expands the listed roots", () =>
+Deno.test("loadSettings() adds workspace, chats and projects to the owner's roots", () =>
   withHome(async (home, sources) => {
-    const settings = await loadSettings(
-      sources({ LOCAL_WORKDIR_ALLOWED_ROOTS: "~/Projects, /srv/x" }),
-    );
+    const settings = await loadSettings(sources({
+      LOCAL_WORKDIR_ALLOWED_ROOTS: "~/Projects, /srv/x, /",
+      WECODE_HOME: "~/wecode",
+      WEGENT_EXECUTOR_PROJECTS_DIR: "/srv/p/projects",
+      WEGENT_EXECUTOR_STANDALONE_CHATS_ENABLED: "No",
+    }));
     assertEquals(settings.allowedRoots, [
       `${home}/.wegent-executor/workspace`,
       `${home}/Projects`,
       "/srv/x",
+      `${home}/wecode/wegent-executor/workspace/chats`,
+      "/srv/p/projects",
+      "/srv/p/worktrees",
     ]);
+    assertEquals(settings.listedRoots.refused.map(({ root }) => root), ["/"]);
+    assertEquals([settings.rootsFromEnvironment, settings.standaloneChats], [true, false]);
   }));
 
 Deno.test("loadSettings() mixes the state path into the id when the home is not the default one", () =>

@@ -11,3 +11,6 @@ export {
   writeConfigFile,
 } from "./device_config.ts";
 export type { ConfigFile, ConfigSources, Settings } from "./device_config.ts";
+export { PROJECT_MODES } from "./device_config.ts";
+export type { ProjectMode } from "./device_config.ts";
+export type { RefusedRoot, Roots } from "./roots.ts";
