@@ -7,6 +7,9 @@ const arm64 = Deno.build.arch === "aarch64";
 
 const SYMBOLS = {
   open: { parameters: ["buffer", "i32"], result: "i32" },
+  openat: { parameters: ["i32", "buffer", "i32"], result: "i32" },
+  mkdirat: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  access: { parameters: ["buffer", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   dup2: { parameters: ["i32", "i32"], result: "i32" },

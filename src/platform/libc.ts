@@ -116,6 +116,21 @@ export function open(path: string, flags: number): number {
   return result(symbol("open")(cString(path), flags));
 }
 
+/** `openat(2)` without creating anything: `name` below the open directory `fd`. */
+export function openat(fd: number, name: string, flags: number): number {
+  return result(symbol("openat")(fd, cString(name), flags));
+}
+
+/** `mkdirat(2)`. */
+export function mkdirat(fd: number, name: string, mode: number): number {
+  return result(symbol("mkdirat")(fd, cString(name), mode));
+}
+
+/** `access(2)`; `mode` is a sum of 4 (read), 2 (write) and 1 (execute or search). */
+export function access(path: string, mode: number): number {
+  return result(symbol("access")(cString(path), mode));
+}
+
 /** `close(2)`. */
 export function close(fd: number): number {
   return result(symbol("close")(fd));
