@@ -1,12 +1,12 @@
 /** The hub without its sockets: everything wired together. */
 import { AppError, type LogFields, type LogLevel } from "../platform/mod.ts";
-import { type ProviderKind, TO_CHAT } from "../protocol/mod.ts";
+import { type ProviderKind, type TaskWorkdirEvent, TO_CHAT } from "../protocol/mod.ts";
 import { Auth, openVault } from "./auth/mod.ts";
 import { blockEvents } from "./block_events.ts";
 import { Ingest } from "./ingest.ts";
 import { Presence, type PresentDevice } from "./presence.ts";
 import { Settings } from "./settings.ts";
-import { openStore, type Store } from "./store/mod.ts";
+import { type DispatchRow, openStore, type Store } from "./store/mod.ts";
 import { DEFAULT_TIMINGS, type HubTimings } from "./timings.ts";
 import { type Audience, Turns } from "./turns.ts";
 import { Views } from "./views.ts";
@@ -63,6 +63,7 @@ export class HubCore {
       provider: (userId) => this.settings.provider(userId),
       hubUrl: () => this.url,
       slotsChanged: (...args) => this.slotsChanged(...args),
+      directoryChanged: (dispatch) => this.#directoryChanged(dispatch),
       log: (message) => this.log("warn", message),
     });
     this.ingest = new Ingest(this.store, {
@@ -77,6 +78,7 @@ export class HubCore {
           subtask_id: dispatch.subtask_id,
           ...(data as object),
         }),
+      directory: (dispatch) => this.#directoryChanged(dispatch),
       settled: (dispatch, transcript, end) =>
         this.turns.settled(dispatch, end, transcript.textUnits),
       deviceEnded: (dispatch) => this.turns.deviceEnded(dispatch),
@@ -160,6 +162,15 @@ export class HubCore {
       name: row?.alias ?? row?.name ?? device.deviceId,
       status: "online",
     });
+  }
+
+  #directoryChanged({ task_id, device_id }: DispatchRow): void {
+    const event: TaskWorkdirEvent = {
+      task_id,
+      device_id,
+      workdir: this.views.directory(task_id, device_id),
+    };
+    if (event.workdir) this.audience.toTask(task_id, TO_CHAT.taskWorkdir, event);
   }
 
   #lost(device: PresentDevice): void {

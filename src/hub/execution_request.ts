@@ -1,5 +1,6 @@
 /** Builds `task:execute`: the flat request of the Wegent protocol, as far as this hub fills it. */
 import type { ExecuteRequest, ProviderKind } from "../protocol/mod.ts";
+import type { DirectoryFields } from "./directories.ts";
 import type { SubtaskRow, TaskRow, UserRow } from "./store/mod.ts";
 
 /** Where the model's answers come from, with the key in clear. */
@@ -18,6 +19,7 @@ export interface RequestParts {
   prompt: string;
   deviceId: string;
   provider: Provider;
+  directory: DirectoryFields;
   /** Address of this hub without a trailing slash. */
   hubUrl: string;
 }
@@ -29,7 +31,7 @@ export const DEMO_MODEL = "demo";
 export function executionRequest(
   parts: RequestParts,
 ): Record<string, unknown> & Pick<ExecuteRequest, "task_id" | "subtask_id"> {
-  const { user, task, turn, prompt, deviceId, provider, hubUrl } = parts;
+  const { user, task, turn, prompt, deviceId, provider, directory, hubUrl } = parts;
   const env = modelEnv(provider, hubUrl);
   const person = {
     id: user.id,
@@ -74,12 +76,7 @@ export function executionRequest(
     fork_runtime: null,
     execution_target_type: "local",
     device_id: deviceId,
-    project_id: null,
-    workspace_source: null,
-    project_workspace_path: null,
-    standalone_chat_workspace: false,
-    git_url: null,
-    branch_name: null,
+    ...directory,
     auth_token: "",
     skill_identity_token: "",
     backend_url: hubUrl,

@@ -78,6 +78,14 @@ Deno.test("device events: every field, every wrong value: an answer, and a good 
     executor_version: "1",
     capabilities: {},
     runtime_auth_files: {},
+    workdirs: {
+      home: "/h",
+      workspace_root: "/h/w",
+      roots: [],
+      recent: [],
+      repos: [],
+      open_directory: false,
+    },
   });
   await fuzz(device, "device:status", { device_id: device.id, status: "online" });
   await fuzz(device, "no:such:event", { a: 1 });
@@ -95,6 +103,7 @@ Deno.test("device events: every field, every wrong value: an answer, and a good 
       "response.block.created",
       "response.block.updated",
       "response.status.updated",
+      "response.workdir",
       "response.unheard_of",
       "errorfoo",
     ]
@@ -128,6 +137,10 @@ async function fuzzData(peer: Peer, event: string, plain: Record<string, unknown
     item: { type: "function_call", id: "t1", name: "Bash", status: "completed", output: "o" },
     block: { id: "b1", type: "text", content: "c", status: "done" },
     updates: { content: "cc" },
+    path: "/p",
+    origin: "session",
+    code: null,
+    notice: null,
   };
   for (const field of Object.keys(data)) {
     for (const value of WRONG) {
@@ -176,6 +189,10 @@ Deno.test("browser events: every field, every wrong value: an answer, and a good
     title: "t",
     device_id: "unknown-device",
     team_id: 1,
+    workdir: "/p",
+    workdir_policy: "existing",
+    git_url: "https://git.example/a.git",
+    branch_name: "main",
   });
   await page.ask("task:join", { task_id: taskId });
   await run.text("fine");

@@ -4,7 +4,9 @@
  */
 import { AppError, errorText } from "../platform/mod.ts";
 import { type EventAck, type ResponseEnvelope, TERMINAL_EVENTS } from "../protocol/mod.ts";
+import { chatDirectory, effectiveDirectory } from "./directories.ts";
 import type { DispatchRow, Store, TurnEnd } from "./store/mod.ts";
+import type { Effective } from "./store/workdirs.ts";
 import type { BlockChange, Transcript } from "./transcript.ts";
 import { turnEnd } from "./turn_end.ts";
 
@@ -24,6 +26,8 @@ export interface IngestSink {
   ): void;
   /** An event that is shown but not stored. */
   passed(dispatch: DispatchRow, event: string, data: unknown): void;
+  /** The device has said where the turn works. */
+  directory(dispatch: DispatchRow): void;
   /** The turn is settled. */
   settled(dispatch: DispatchRow, transcript: Transcript, end: TurnEnd): void;
   /** The device has ended its run; nothing more comes of it. */
@@ -42,6 +46,9 @@ interface LiveRun {
   savedSeq: number;
   end: TurnEnd | null;
   deviceEnded: boolean;
+  /** Said by the device and not stored yet. */
+  directory: Effective | null;
+  chatPath: string | null;
   dirty: boolean;
   waiting: { ack: Ack; error: string | null; expected?: number }[];
   passed: { event: string; data: unknown }[];
@@ -158,7 +165,7 @@ export class Ingest {
 
   /** One run's share of the commit; a run that cannot be stored does not harm the others. */
   #store(run: LiveRun, stored: Map<LiveRun, BlockChange[]>): void {
-    const { tasks, runs, db } = this.store;
+    const { tasks, runs, workdirs, db } = this.store;
     try {
       const changes = db.transaction(() => {
         if (run.end) run.transcript?.finish();
@@ -167,6 +174,9 @@ export class Ingest {
         if (run.lastSeq > run.savedSeq) {
           tasks.setSeq(run.dispatch.id, run.lastSeq);
         }
+        const { task_id, device_id } = run.dispatch;
+        if (run.directory) workdirs.report(task_id, device_id, run.directory);
+        if (run.chatPath) workdirs.setChatPath(task_id, device_id, run.chatPath);
         if (run.deviceEnded) tasks.setDeviceState(run.dispatch.id, "ended");
         if (run.end && tasks.end(run.dispatch, run.end) && run.transcript) {
           runs.consolidate(run.dispatch.id, run.transcript);
@@ -201,6 +211,8 @@ export class Ingest {
     for (const { event, data } of run.passed.splice(0)) {
       this.sink.passed(dispatch, event, data);
     }
+    if (run.directory) this.sink.directory(dispatch);
+    run.directory = run.chatPath = null;
     if (end && dispatch.state === "open") {
       dispatch.state = "closed";
       this.sink.settled(
@@ -245,7 +257,10 @@ export class Ingest {
     if (run.dispatch.state === "closed" || run.end) return null;
     try {
       const transcript = this.#loaded(run);
-      if (terminal) run.end = turnEnd(event_type, data, transcript.text);
+      if (terminal) {
+        run.end = turnEnd(event_type, data, transcript.text);
+        run.chatPath = chatDirectory(data);
+      } else if (event_type === "response.workdir") run.directory = effectiveDirectory(data);
       else if (event_type === "response.status.updated") {
         if (run.passed.length < 10) run.passed.push({ event: event_type, data });
       } else transcript.apply(event_type, data);
@@ -326,6 +341,8 @@ export class Ingest {
       savedSeq: dispatch.last_seq,
       end: null,
       deviceEnded: false,
+      directory: null,
+      chatPath: null,
       dirty: false,
       waiting: [],
       passed: [],

@@ -9,6 +9,7 @@ import type {
   HeartbeatRequest,
   RegisterRequest,
   RunningTask,
+  WorkdirFacts,
 } from "../protocol/mod.ts";
 import { VERSION } from "../platform/mod.ts";
 import type { DeviceRow } from "./store/mod.ts";
@@ -46,6 +47,8 @@ export interface PresentDevice {
   /** It said goodbye, so nobody expects it back at once. */
   left: boolean;
   version: string | null;
+  /** Where its sessions may work and have worked; null: it never said. */
+  workdirs: WorkdirFacts | null;
 }
 
 /** What happens to devices. */
@@ -105,6 +108,7 @@ export class Presence {
       reportsTasks: known?.reportsTasks ?? false,
       left: false,
       version: request.executor_version ?? null,
+      workdirs: known?.workdirs ?? null,
     };
     this.#devices.set(key, device);
     if (known?.socket && known.socket.id !== socket.id) known.socket.close();
@@ -119,6 +123,7 @@ export class Presence {
     device.reportsTasks = beat.slot_max !== undefined ||
       beat.queued_task_ids !== undefined;
     if (beat.executor_version) device.version = beat.executor_version;
+    if (beat.workdirs) device.workdirs = knownFacts(beat.workdirs);
   }
 
   /** A socket was lost; ignored when the device has a newer one. */
@@ -157,6 +162,7 @@ export class Presence {
       reportsTasks: false,
       left: false,
       version: null,
+      workdirs: null,
     };
   }
 
@@ -195,6 +201,7 @@ export class Presence {
       remote_config: null,
       bind_shell: row.bind_shell,
       sandbox: row.sandbox,
+      workdirs: device?.workdirs ?? null,
     };
   }
 
@@ -232,6 +239,19 @@ export class Presence {
 
 function keyOf(userId: number, deviceId: string): string {
   return `${userId}:${deviceId}`;
+}
+
+/** The members this hub knows, within their bounds; others are not kept. */
+function knownFacts(facts: WorkdirFacts): WorkdirFacts {
+  const { home, workspace_root, roots, open_directory } = facts;
+  return {
+    home,
+    workspace_root,
+    roots,
+    recent: facts.recent.map(({ path, used_at }) => ({ path, used_at })),
+    repos: facts.repos.map(({ git_url, branch, path }) => ({ git_url, branch, path })),
+    open_directory,
+  };
 }
 
 function tags(json: string | null): string[] | null {

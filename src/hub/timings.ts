@@ -10,6 +10,8 @@ export interface HubTimings {
   cancelConfirmMs: number;
   /** Wait for the acknowledgement of `task:execute`. @default 5000 */
   executeAckMs: number;
+  /** Wait for the answer of `device:open_directory`. @default 10000 */
+  openDirectoryMs: number;
 }
 
 export const DEFAULT_TIMINGS: HubTimings = {
@@ -18,4 +20,5 @@ export const DEFAULT_TIMINGS: HubTimings = {
   reconcileGraceMs: 10_000,
   cancelConfirmMs: 15_000,
   executeAckMs: 5_000,
+  openDirectoryMs: 10_000,
 };

@@ -3,7 +3,15 @@
  * device does.
  */
 import { AppError, errorText } from "../platform/mod.ts";
-import { type ChatSend, eventAck, FINAL_STATUSES, TO_CHAT, TO_DEVICE } from "../protocol/mod.ts";
+import {
+  type ChatSend,
+  directoryChoice,
+  eventAck,
+  FINAL_STATUSES,
+  TO_CHAT,
+  TO_DEVICE,
+} from "../protocol/mod.ts";
+import { bindDirectory, directoryFields } from "./directories.ts";
 import { executionRequest, type Provider } from "./execution_request.ts";
 import type { Ingest } from "./ingest.ts";
 import type { Presence } from "./presence.ts";
@@ -31,6 +39,8 @@ export interface TurnsSeam {
   hubUrl(): string;
   /** Tells the user's pages how busy a device is. */
   slotsChanged(userId: number, deviceId: string): void;
+  /** Tells the pages that show the task which directory it has on the attempt's device. */
+  directoryChanged(dispatch: DispatchRow): void;
   log(message: string): void;
 }
 
@@ -92,6 +102,7 @@ export class Turns {
         deviceId,
       );
       const dispatch = tasks.addDispatch(user.id, turn, deviceId);
+      bindDirectory(this.seam.store, task, deviceId, directoryChoice(message));
       return {
         task,
         userMessage,
@@ -112,7 +123,7 @@ export class Turns {
     subtaskId: number,
     wanted: string | null,
   ): DispatchRow {
-    const { tasks } = this.seam.store;
+    const { tasks, db } = this.seam.store;
     const { turn, task } = this.#ownTurn(user.id, subtaskId);
     if (turn.status !== "FAILED" && turn.status !== "CANCELLED") {
       throw new AppError(
@@ -127,7 +138,10 @@ export class Turns {
       user.id,
       wanted ?? turn.device_id ?? task.device_id,
     );
-    return tasks.addDispatch(user.id, turn, deviceId);
+    return db.transaction(() => {
+      bindDirectory(this.seam.store, task, deviceId, null);
+      return tasks.addDispatch(user.id, turn, deviceId);
+    });
   }
 
   /** Announces an attempt and hands it to its device, or waits for the one before it to end there. */
@@ -144,6 +158,7 @@ export class Turns {
       attempt: dispatch.attempt,
       device_id: dispatch.device_id,
     });
+    this.seam.directoryChanged(dispatch);
     const before = this.#unended(dispatch);
     if (before.length === 0) return this.#deliver(dispatch);
     // A device ignores a turn it is still working on: the retry would be lost.
@@ -389,7 +404,7 @@ export class Turns {
   }
 
   #request(dispatch: DispatchRow): object {
-    const { tasks, users } = this.seam.store;
+    const { tasks, users, workdirs } = this.seam.store;
     const user = users.byId(dispatch.user_id);
     const task = tasks.task(dispatch.user_id, dispatch.task_id);
     const turn = tasks.subtask(dispatch.subtask_id);
@@ -403,6 +418,7 @@ export class Turns {
       prompt: tasks.promptOf(turn),
       deviceId: dispatch.device_id,
       provider: this.seam.provider(user.id),
+      directory: directoryFields(workdirs.get(task.id, dispatch.device_id)),
       hubUrl: this.seam.hubUrl(),
     });
   }

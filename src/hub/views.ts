@@ -1,5 +1,13 @@
 /** What the browser gets to see of tasks, turns and devices. */
-import type { DeviceInfo, JoinAck, SubtaskStatus, SubtaskView, TaskView } from "../protocol/mod.ts";
+import type {
+  DeviceInfo,
+  JoinAck,
+  SubtaskStatus,
+  SubtaskView,
+  TaskView,
+  TaskWorkdir,
+} from "../protocol/mod.ts";
+import { directoryView } from "./directories.ts";
 import type { Ingest } from "./ingest.ts";
 import type { Presence } from "./presence.ts";
 import type { DeviceRow, Store, SubtaskRow, TaskRow } from "./store/mod.ts";
@@ -33,9 +41,15 @@ export class Views {
       status: status ??
         this.store.tasks.subtasks(row.id, 0, 1)[0]?.status ?? "COMPLETED",
       device_id: row.device_id,
+      workdir: row.device_id ? this.directory(row.id, row.device_id) : null,
       created_at: row.created_at,
       updated_at: row.updated_at,
     };
+  }
+
+  /** The directory of a task on a device. */
+  directory(taskId: number, deviceId: string): TaskWorkdir | null {
+    return directoryView(this.store.workdirs.get(taskId, deviceId));
   }
 
   subtask(row: SubtaskRow, userId: number): SubtaskView {

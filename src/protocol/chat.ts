@@ -4,6 +4,7 @@
  */
 import * as z from "zod";
 import { wireId } from "./device.ts";
+import { WORKDIR_POLICIES } from "./execute.ts";
 
 export const SUBTASK_STATUSES = [
   /** Accepted by the hub, not yet handed to a device. */
@@ -50,6 +51,8 @@ export const TO_CHAT = {
   message: "chat:message",
   taskCreated: "task:created",
   taskStatus: "task:status",
+  /** Where the conversation works, or what was asked for, is another one now. */
+  taskWorkdir: "task:workdir",
   deviceOnline: "device:online",
   deviceOffline: "device:offline",
   deviceStatus: "device:status",
@@ -57,8 +60,71 @@ export const TO_CHAT = {
   authError: "auth:error",
 } as const;
 
-/** `chat:send`: without a task a new conversation begins. */
+/**
+ * What a person may choose as a conversation's directory: a device's policies, and `chat`, a directory
+ * that the device makes for this conversation and names by date and request.
+ */
+export const DIRECTORY_POLICIES = [...WORKDIR_POLICIES, "chat"] as const;
+export type DirectoryPolicy = (typeof DIRECTORY_POLICIES)[number];
+
+const storable = (text: string) => !text.includes("\0") && text.isWellFormed();
+const directoryText = (max: number) =>
+  z.string().max(max).refine((text) => text.trim() !== "", "must not be blank")
+    .refine(storable, "must not contain NUL or broken characters");
+
+const directoryFields = {
+  /** Absent: `existing` with a `workdir`, else `managed` with a `git_url`, else nothing is chosen. */
+  workdir_policy: z.enum(DIRECTORY_POLICIES).nullish(),
+  /** On the device; absolute or `~/…`. The device decides whether it may be used. */
+  workdir: directoryText(4096).nullish(),
+  git_url: directoryText(2048).refine(
+    (url) => !URL.parse(url)?.password,
+    "must not contain a password; the device uses its owner's git credentials",
+  ).nullish(),
+  branch_name: directoryText(255).nullish(),
+};
+
+/** What a conversation's directory is to be on one device. */
+export interface DirectoryChoice {
+  readonly policy: DirectoryPolicy;
+  readonly workdir: string | null;
+  readonly git_url: string | null;
+  readonly branch_name: string | null;
+}
+
+/** The choice a message makes; null: none, the conversation stays where it is. */
+export function directoryChoice(
+  message: { readonly [K in keyof typeof directoryFields]?: z.output<(typeof directoryFields)[K]> },
+): DirectoryChoice | null {
+  const { workdir = null, git_url = null, branch_name = null } = message;
+  const policy = message.workdir_policy ?? (workdir ? "existing" : git_url ? "managed" : null);
+  return policy && { policy, workdir, git_url, branch_name };
+}
+
+/** Why the members of a choice do not fit together; null: they do. */
+function misfit(
+  message: Parameters<typeof directoryChoice>[0],
+): [path: string, why: string] | null {
+  const choice = directoryChoice(message);
+  if (!choice) return message.branch_name ? ["branch_name", "needs a git_url"] : null;
+  const { policy, workdir, git_url, branch_name } = choice;
+  if (policy === "existing" && !workdir) return ["workdir", "is needed with the policy existing"];
+  if (policy === "repo_bound" && !git_url) {
+    return ["git_url", "is needed with the policy repo_bound"];
+  }
+  if (workdir && (policy === "managed" || policy === "chat")) {
+    return ["workdir", `does not go with the policy ${policy}: the device chooses the directory`];
+  }
+  if (git_url && policy === "chat") return ["git_url", "does not go with the policy chat"];
+  return branch_name && !git_url ? ["branch_name", "needs a git_url"] : null;
+}
+
+/**
+ * `chat:send`: without a task a new conversation begins. A directory that is named holds for the
+ * conversation on the turn's device from then on; without one the conversation keeps its own.
+ */
 export const chatSend = z.looseObject({
+  ...directoryFields,
   task_id: wireId.nullish(),
   message: z.string().max(MAX_MESSAGE_UNITS).refine(
     (text) => text.trim().length > 0,
@@ -67,6 +133,9 @@ export const chatSend = z.looseObject({
   title: z.string().max(200).nullish(),
   /** Where the turn runs; absent: the conversation's last device, else the default device. */
   device_id: z.string().min(1).max(100).nullish(),
+}).superRefine((message, context) => {
+  const wrong = misfit(message);
+  if (wrong) context.addIssue({ code: "custom", path: [wrong[0]], message: wrong[1] });
 });
 export type ChatSend = z.infer<typeof chatSend>;
 
@@ -141,12 +210,34 @@ export interface SubtaskView {
   updated_at: string;
 }
 
+/** The directory of a conversation on its device: what was asked for and what came of it. */
+export interface TaskWorkdir extends Omit<DirectoryChoice, "policy"> {
+  /** Null: nobody chose. */
+  readonly policy: DirectoryPolicy | null;
+  /** Where the agent works, absolute; null: the device has not said yet. */
+  readonly path: string | null;
+  /** What decided, in the device's words: `session`, `project`, `bot`, `chat`, `clone`, `managed`. */
+  readonly origin: string | null;
+  /** Why it is not the directory that was asked for, as a code and as a sentence; null: it is. */
+  readonly code: string | null;
+  readonly notice: string | null;
+}
+
+/** `task:workdir`. */
+export interface TaskWorkdirEvent {
+  task_id: number;
+  device_id: string;
+  workdir: TaskWorkdir | null;
+}
+
 /** A conversation. */
 export interface TaskView {
   task_id: number;
   title: string;
   status: SubtaskStatus;
   device_id: string | null;
+  /** On `device_id`; null: nothing is known of it. */
+  workdir: TaskWorkdir | null;
   created_at: string;
   updated_at: string;
 }

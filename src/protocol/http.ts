@@ -1,5 +1,6 @@
 /** Bodies of the hub's REST interface. */
 import * as z from "zod";
+import type { WorkdirFacts } from "./device.ts";
 
 /** Error body of every endpoint; `error_code` is the HTTP status unless told otherwise. */
 export interface ErrorBody {
@@ -93,6 +94,8 @@ export interface DeviceInfo {
   bind_shell: "claudecode" | "openclaw";
   /** What fences the agent on that device, in the device's words. */
   sandbox: string | null;
+  /** Where its sessions may work and have worked; null: it never said. */
+  workdirs: WorkdirFacts | null;
 }
 
 /** A turn that occupies a device. */

@@ -36,6 +36,7 @@ const task = {
   title: "t",
   status: "RUNNING" as const,
   device_id: "d",
+  workdir: null,
   created_at: "",
   updated_at: "",
 };

@@ -8,12 +8,14 @@ import {
   createUserRequest,
   linkLoginRequest,
   loginRequest,
+  openDirectoryRequest,
   settingsRequest,
   TO_CHAT,
 } from "../../protocol/mod.ts";
 import { demoResponse } from "../demo/mod.ts";
 import type { HubCore } from "../core.ts";
 import type { ApiKeyRow, DeviceRow, UserRow } from "../store/mod.ts";
+import { openDirectory } from "../open_directory.ts";
 import { asset } from "./assets.ts";
 import { errorResponse, knownErrorResponse, validationResponse } from "./errors.ts";
 import { refusal, SECURITY_HEADERS } from "./guard.ts";
@@ -200,6 +202,13 @@ function deviceRoutes(app: Hono<Env>, core: HubCore): void {
       message: `Device alias updated to '${body.alias}'`,
       alias: body.alias,
     });
+  });
+  app.post("/api/devices/:id/open-directory", async (c) => {
+    const body = await parsed(c.req.raw, openDirectoryRequest);
+    if (body instanceof Response) return body;
+    const { user_id, device_id } = own(c.get("user"), c.req.param("id"));
+    await openDirectory(core, user_id, device_id, body.path);
+    return c.json({ message: "The directory is open on the device's desktop" });
   });
   app.delete("/api/devices/:id", (c) => {
     const row = own(c.get("user"), c.req.param("id"));

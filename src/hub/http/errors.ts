@@ -18,6 +18,9 @@ const STATUS: Readonly<Record<string, number>> = {
   device_offline: 400,
   no_device: 400,
   bad_settings: 400,
+  not_offered: 404,
+  device_refused: 409,
+  device_silent: 502,
 };
 
 /** An error answer in the envelope every client knows. */

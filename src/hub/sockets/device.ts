@@ -9,6 +9,7 @@ import {
   parsePayload,
   registerRequest,
   responseEnvelope,
+  TO_CHAT,
 } from "../../protocol/mod.ts";
 import { RateLimit } from "../auth/mod.ts";
 import type { HubCore } from "../core.ts";
@@ -184,8 +185,14 @@ class DeviceConnection implements DeviceSocket {
     if (!this.#device || beat.device_id !== this.#device.deviceId) {
       return { error: "Device ID mismatch" };
     }
-    const before = this.#device.version;
+    const { version: before, workdirs } = this.#device;
     this.core.presence.heartbeat(this.#device, beat);
+    if (beat.workdirs && JSON.stringify(this.#device.workdirs) !== JSON.stringify(workdirs)) {
+      this.core.audience.toUser(this.#user.id, TO_CHAT.deviceStatus, {
+        device_id: beat.device_id,
+        status: "workdirs",
+      });
+    }
     if (beat.executor_version && beat.executor_version !== before) {
       this.core.store.devices.setVersion(
         this.#user.id,

@@ -4,10 +4,12 @@ import { DeviceStore } from "./devices.ts";
 import { RunStore } from "./runs.ts";
 import { TaskStore } from "./tasks.ts";
 import { UserStore } from "./users.ts";
+import { WorkdirStore } from "./workdirs.ts";
 
 export type { DeviceRow } from "./devices.ts";
 export type { DispatchRow, SubtaskRow, TaskRow, TurnEnd } from "./tasks.ts";
 export type { ApiKeyRow, SettingsRow, UserRow } from "./users.ts";
+export type { WorkdirRow } from "./workdirs.ts";
 
 /** The hub's memory. */
 export interface Store {
@@ -16,6 +18,7 @@ export interface Store {
   readonly devices: DeviceStore;
   readonly tasks: TaskStore;
   readonly runs: RunStore;
+  readonly workdirs: WorkdirStore;
 }
 
 /**
@@ -31,5 +34,6 @@ export function openStore(dataDir: string): Store {
     devices: new DeviceStore(db),
     tasks: new TaskStore(db),
     runs: new RunStore(db),
+    workdirs: new WorkdirStore(db),
   };
 }

@@ -145,6 +145,30 @@ CREATE TABLE settings (
   updated_at TEXT NOT NULL
 );
 `,
+  `
+-- The directory of a conversation on one device: what was chosen, then what the device made of it.
+CREATE TABLE task_workdirs (
+  task_id INTEGER NOT NULL REFERENCES tasks(id),
+  device_id TEXT NOT NULL CHECK (length(device_id) BETWEEN 1 AND 100),
+  policy TEXT CHECK (policy IN ('managed', 'existing', 'repo_bound', 'chat')),
+  workdir TEXT CHECK (length(workdir) BETWEEN 1 AND 4096),
+  git_url TEXT CHECK (length(git_url) BETWEEN 1 AND 2048),
+  branch_name TEXT CHECK (length(branch_name) BETWEEN 1 AND 255),
+  path TEXT CHECK (length(path) BETWEEN 1 AND 4096),
+  origin TEXT CHECK (length(origin) <= 50),
+  code TEXT CHECK (length(code) <= 100),
+  notice TEXT CHECK (length(notice) <= 4000),
+  chat_path TEXT CHECK (length(chat_path) BETWEEN 1 AND 4096),
+  chosen_at TEXT,
+  updated_at TEXT NOT NULL,
+  PRIMARY KEY (task_id, device_id),
+  CHECK ((policy IS NULL) = (chosen_at IS NULL)),
+  CHECK (policy IS NOT NULL OR coalesce(workdir, git_url, branch_name, chat_path) IS NULL),
+  CHECK (policy <> 'existing' OR workdir IS NOT NULL),
+  CHECK (policy <> 'repo_bound' OR git_url IS NOT NULL),
+  CHECK (policy NOT IN ('managed', 'chat') OR workdir IS NULL)
+) WITHOUT ROWID;
+`,
 ];
 
 /**
