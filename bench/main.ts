@@ -21,6 +21,7 @@ const FIGURES: Readonly<Record<string, () => Promise<Measure>>> = {
   kill: async () => (await import("./kill.ts")).kill,
   "idle-cpu": async () => (await import("./idle_cpu.ts")).idleCpu,
   memory: async () => (await import("./memory.ts")).memory,
+  resolve: async () => (await import("./resolve.ts")).resolve,
 };
 
 /**

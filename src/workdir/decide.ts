@@ -111,6 +111,19 @@ const WORDS: Readonly<Record<WorkdirCode, string>> = {
   workdir_policy_unsupported: "this device does not know the policy that was asked for",
 };
 
+/** Places of the device are asked for several times in one decision. */
+function remembering(seam: WorkdirSeam): WorkdirSeam {
+  const known = new Map<string, string | null>();
+  return {
+    ...seam,
+    realPathNow(path) {
+      let real = known.get(path);
+      if (real === undefined) known.set(path, real = seam.realPathNow(path));
+      return real;
+    },
+  };
+}
+
 /** A fallback with its reason: half a sentence that follows "because". */
 function fallback(code: WorkdirCode): WorkdirDecision {
   return { kind: "managed", code, reason: WORDS[code] };
@@ -120,8 +133,9 @@ function fallback(code: WorkdirCode): WorkdirDecision {
 export async function decideWorkdir(
   request: WorkdirRequest,
   context: WorkdirContext,
-  seam: WorkdirSeam = workdirSeam,
+  disk: WorkdirSeam = workdirSeam,
 ): Promise<WorkdirDecision> {
+  const seam = remembering(disk);
   const { policy, deviceId, workdir } = request;
   if (policy === "managed" || (policy === null && !workdir?.trim())) {
     return { kind: "managed", code: null, reason: null };
@@ -244,8 +258,9 @@ interface Inside {
  * root's own name counts.
  */
 function place(path: string, context: WorkdirContext, seam: WorkdirSeam): Inside | null {
+  // A root that leads to the top of a file system would allow everything, so it allows nothing.
   const roots = context.allowedRoots.map((root) => seam.realPathNow(root))
-    .filter((root) => root !== null);
+    .filter((root) => root !== null && !/^([A-Za-z]:)?[\\/]*$/.test(root)) as string[];
   const holding = roots.filter((root) => isWithin(root, path))
     .sort((a, b) => b.length - a.length)[0];
   if (holding !== undefined) return { path, root: holding };
