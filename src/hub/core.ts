@@ -165,12 +165,9 @@ export class HubCore {
   }
 
   #directoryChanged({ task_id, device_id }: DispatchRow): void {
-    const event: TaskWorkdirEvent = {
-      task_id,
-      device_id,
-      workdir: this.views.directory(task_id, device_id),
-    };
-    if (event.workdir) this.audience.toTask(task_id, TO_CHAT.taskWorkdir, event);
+    const workdir = this.views.directory(task_id, device_id);
+    const event: TaskWorkdirEvent = { task_id, device_id, workdir };
+    this.audience.toTask(task_id, TO_CHAT.taskWorkdir, event);
   }
 
   #lost(device: PresentDevice): void {

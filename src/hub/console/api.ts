@@ -67,6 +67,8 @@ export const api = {
     call(on ? "PUT" : "DELETE", `/api/devices/${encodeURIComponent(id)}/default`),
   rename: (id: string, alias: string) =>
     call("PUT", `/api/devices/${encodeURIComponent(id)}/alias`, { alias }),
+  openDirectory: (id: string, path: string) =>
+    call("POST", `/api/devices/${encodeURIComponent(id)}/open-directory`, { path }),
   deleteDevice: (id: string) => call("DELETE", `/api/devices/${encodeURIComponent(id)}`),
   tasks: () => call<{ items: TaskView[] }>("GET", "/api/tasks"),
   deleteTask: (id: number) => call("DELETE", `/api/tasks/${id}`),

@@ -8,6 +8,7 @@ import {
   type DeviceInfo,
   type JoinAck,
   type SubtaskView,
+  type TaskWorkdirEvent,
 } from "../../protocol/mod.ts";
 import { api, ApiError, storedToken, storeToken } from "./api.ts";
 import {
@@ -18,11 +19,13 @@ import {
   applyEnd,
   applyStart,
   applyStatus,
+  applyWorkdir,
   type Conversation,
   fromJoin,
   GAP,
 } from "./conversation.ts";
-import { chosenDevice, getState, setState } from "./state.ts";
+import { choiceFields } from "./directory.ts";
+import { chosenDevice, getState, nextDirectory, rememberChoice, setState } from "./state.ts";
 
 /** The library's browser build has no types of its own. */
 const io: typeof typedIo = untypedIo;
@@ -77,6 +80,9 @@ export function signOut(reason: string | null = null): void {
     taskId: null,
     conversation: null,
     deviceId: null,
+    directory: null,
+    directoryOpen: false,
+    dismissed: null,
     settingsOpen: false,
   });
 }
@@ -147,6 +153,7 @@ function listen(opened: Socket): void {
     }
     queue(event, (c) => applyStatus(c, event));
   });
+  opened.on("task:workdir", (e: TaskWorkdirEvent) => queue(e, (c) => applyWorkdir(c, e)));
   opened.on("chat:start", (e: StartEvent) => queue(e, (c) => applyStart(c, e)));
   opened.on("chat:message", (e: SubtaskView) => queue(e, () => GAP));
   opened.on("chat:chunk", (e: ChatChunk) => queue(e, (c) => applyChunk(c, e)));
@@ -290,17 +297,28 @@ function message(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** What another conversation does not take over from the one before. */
+const FRESH = {
+  conversation: null,
+  deviceId: null,
+  directory: null,
+  directoryOpen: false,
+  dismissed: null,
+  sidebar: false,
+  notice: null,
+} as const;
+
 export async function openTask(taskId: number): Promise<void> {
   leave();
   history.replaceState(null, "", `#task=${taskId}`);
-  setState({ taskId, conversation: null, deviceId: null, sidebar: false, notice: null });
+  setState({ ...FRESH, taskId });
   if (socket?.connected) await join(taskId);
 }
 
 export function showNew(): void {
   leave();
   history.replaceState(null, "", location.pathname);
-  setState({ taskId: null, conversation: null, deviceId: null, sidebar: false, notice: null });
+  setState({ ...FRESH, taskId: null });
 }
 
 function leave(): void {
@@ -313,13 +331,17 @@ function leave(): void {
 export function send(text: string): Promise<boolean> {
   return act(async () => {
     const state = getState();
+    const device = chosenDevice(state);
+    const directory = nextDirectory(state);
     const ack = await request<{ task_id: number }>("chat:send", {
       message: text,
       ...(state.taskId !== null && { task_id: state.taskId }),
-      ...(chosenDevice(state) && { device_id: chosenDevice(state)?.device_id }),
+      ...(device && { device_id: device.device_id }),
+      ...choiceFields(directory, state.taskId === null),
     });
+    if (device && directory) rememberChoice(state.user, device.device_id, directory);
     if (getState().taskId !== state.taskId) return;
-    setState({ taskId: ack.task_id, notice: null });
+    setState({ taskId: ack.task_id, directory: null, dismissed: null, notice: null });
     history.replaceState(null, "", `#task=${ack.task_id}`);
     await join(ack.task_id);
   });
@@ -360,6 +382,18 @@ export function renameDevice(device: DeviceInfo, alias: string): Promise<boolean
     await api.rename(device.device_id, alias);
     await refreshDevices();
   });
+}
+
+/** Shows a directory on the desktop of its device. */
+export function openDirectory(device: DeviceInfo, path: string): Promise<boolean> {
+  return act(async () => {
+    await api.openDirectory(device.device_id, path);
+  });
+}
+
+/** Puts text into the clipboard. */
+export function copy(text: string): Promise<boolean> {
+  return act(() => navigator.clipboard.writeText(text));
 }
 
 export function deleteDevice(device: DeviceInfo): Promise<boolean> {

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { cancel, send } from "./client.ts";
 import { openTurn } from "./conversation.ts";
 import { deviceOption } from "./device_text.ts";
+import { DirectoryControl } from "./directory_view.tsx";
 import { Lamp } from "./lamp.tsx";
 import { chosenDevice, setState, useSelect } from "./state.ts";
 
@@ -53,6 +54,7 @@ export function Composer() {
         <div class="tools">
           {device && <Lamp device={device} />}
           <DevicePicker />
+          <DirectoryControl />
           <span class="grow" />
           {turn
             ? (

@@ -6,6 +6,7 @@ import type {
   JoinAck,
   SubtaskView,
   TaskView,
+  TaskWorkdirEvent,
 } from "../../protocol/mod.ts";
 
 export interface Conversation {
@@ -116,6 +117,14 @@ export function applyStatus(
       status: event.status,
       cancelling: event.cancelling ?? message.cancelling,
     });
+}
+
+/** `task:workdir`: the conversation works on that device, in that directory. */
+export function applyWorkdir(
+  conversation: Conversation,
+  { device_id, workdir }: TaskWorkdirEvent,
+): Conversation {
+  return { ...conversation, task: { ...conversation.task, device_id, workdir } };
 }
 
 export function isFinal(message: SubtaskView): boolean {

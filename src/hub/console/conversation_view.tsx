@@ -1,6 +1,8 @@
 /** The conversation on display, or the start of a new one. */
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Composer } from "./composer.tsx";
+import { DirectoryDialog } from "./directory_dialog.tsx";
+import { DirectoryLine, DirectoryNotice } from "./directory_view.tsx";
 import { Message } from "./message.tsx";
 import { setState, useSelect } from "./state.ts";
 
@@ -26,10 +28,15 @@ export function ConversationView() {
         >
           ☰
         </button>
-        <h1 title={title ?? undefined}>{title ?? "New conversation"}</h1>
+        <div class="heading">
+          <h1 title={title ?? undefined}>{title ?? "New conversation"}</h1>
+          <DirectoryLine />
+        </div>
       </header>
+      <DirectoryNotice />
       {taskId === null ? <Welcome /> : <Transcript key={taskId} />}
       <Composer />
+      <DirectoryDialog />
     </>
   );
 }
@@ -40,8 +47,8 @@ function Welcome() {
       <div class="welcome">
         <h2>What should be done?</h2>
         <p class="muted">
-          An agent on the chosen device works in a directory of its own. You see every step it
-          takes.
+          An agent on the chosen device works in a directory of its own, or in the one you choose.
+          You see every step it takes.
         </p>
       </div>
     </div>

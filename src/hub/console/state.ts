@@ -1,7 +1,8 @@
 /** The page's state: one object, replaced as a whole, and the components that watch parts of it. */
 import { useEffect, useState } from "preact/hooks";
-import type { DeviceInfo, SettingsView, TaskView } from "../../protocol/mod.ts";
+import type { DeviceInfo, DirectoryChoice, SettingsView, TaskView } from "../../protocol/mod.ts";
 import type { Conversation } from "./conversation.ts";
+import { parseChoice } from "./directory.ts";
 
 export interface State {
   /** Null: nobody is signed in. */
@@ -19,6 +20,11 @@ export interface State {
   conversation: Conversation | null;
   /** The device chosen for the next message; null: the usual one. */
   deviceId: string | null;
+  /** Directory chosen for the next message, if that goes to this device. */
+  directory: { deviceId: string; choice: DirectoryChoice } | null;
+  directoryOpen: boolean;
+  /** The notice about a directory that was read and put away. */
+  dismissed: string | null;
   /** A sentence about what went wrong. */
   notice: string | null;
   sidebar: boolean;
@@ -36,6 +42,9 @@ let state: State = {
   taskId: null,
   conversation: null,
   deviceId: null,
+  directory: null,
+  directoryOpen: false,
+  dismissed: null,
   notice: null,
   sidebar: false,
   settingsOpen: false,
@@ -71,4 +80,43 @@ export function chosenDevice(s: State): DeviceInfo | null {
   return find(s.deviceId) ?? find(s.conversation?.task.device_id) ??
     s.devices.find((d) => d.is_default) ??
     s.devices.find((d) => d.status !== "offline") ?? s.devices[0] ?? null;
+}
+
+/**
+ * The directory the next message names; null: it names none. A new conversation begins with the last
+ * choice for its device, one that exists keeps its directory unless another one was chosen just now.
+ */
+export function nextDirectory(s: State): DirectoryChoice | null {
+  const device = chosenDevice(s);
+  if (!device?.workdirs) return null;
+  if (s.directory?.deviceId === device.device_id) return s.directory.choice;
+  return s.taskId === null ? lastChoice(s.user, device.device_id) : null;
+}
+
+/** Choices of this browser, as read once from its storage. */
+const choices = new Map<string, DirectoryChoice | null>();
+
+function lastChoice(user: string | null, deviceId: string): DirectoryChoice | null {
+  const key = choiceKey(user, deviceId);
+  let choice = choices.get(key);
+  if (choice === undefined) {
+    choice = parseChoice(localStorage.getItem(key));
+    choices.set(key, choice);
+  }
+  return choice;
+}
+
+/** Keeps a choice as the one the next new conversation on the device begins with. */
+export function rememberChoice(
+  user: string | null,
+  deviceId: string,
+  choice: DirectoryChoice,
+): void {
+  const key = choiceKey(user, deviceId);
+  choices.set(key, choice);
+  localStorage.setItem(key, JSON.stringify(choice));
+}
+
+function choiceKey(user: string | null, deviceId: string): string {
+  return `wegent-hub-directory:${JSON.stringify([user, deviceId])}`;
 }
