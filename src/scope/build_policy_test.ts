@@ -49,6 +49,39 @@ Deno.test("buildPolicy() gives the agent its session and caches, the host its jo
   assertEquals(parsePolicy(JSON.stringify(policy)), policy);
 });
 
+Deno.test("buildPolicy() gives what prepares a directory the directory, and nothing of the agent's", () => {
+  using world = home();
+  const { input } = world;
+  Deno.mkdirSync(join(input.userHome, ".cache/git"));
+  const workdir = join(input.userHome, "Projects/p");
+  const extra = join(input.userHome, "Projects/shared");
+  Deno.mkdirSync(extra);
+  const agentConfigDir = join(input.userHome, ".claude");
+  const policy = buildPolicy({ ...input, workdir, extraWrite: [extra], agentConfigDir });
+  const { agent, prepare } = policy.boxes;
+  assert(agent && prepare);
+  const tmp = join(input.sessionDir, "tmp");
+  assertEquals(prepare.write, [workdir, tmp, extra, join(input.userHome, ".cache/git")]);
+  assertEquals({ ...prepare, write: [] }, { ...agent, write: [] });
+  // It nests in the host's box, so nothing in it may be more than that has.
+  const outside = prepare.write.filter((path) =>
+    !policy.boxes.host?.write.some((tree) => isWithin(tree, path))
+  );
+  assertEquals(outside, []);
+});
+
+Deno.test("buildPolicy() lets no root in through a link inside another root", () => {
+  using world = home();
+  const { input } = world;
+  const roots = [join(input.userHome, "Projects"), join(input.userHome, "Projects/p")];
+  const workdir = join(input.userHome, "tools");
+  Deno.removeSync(roots[1]!);
+  Deno.symlinkSync(workdir, roots[1]!);
+  const error = assertThrows(() => buildPolicy({ ...input, workdir, roots }), AppError) as AppError;
+  assertEquals(error.code, "workdir_outside_roots");
+  assertEquals(buildPolicy({ ...input, workdir, roots: [roots[1]!] }).roots, [workdir]);
+});
+
 Deno.test("buildPolicy() refuses a workdir outside the roots, through a link too", () => {
   using world = home();
   const { input, base } = world;

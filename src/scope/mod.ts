@@ -1,6 +1,8 @@
 /** Rights: where the allow list becomes a scope, a box, a policy, and a process that obeys it. */
 export { type Access, type Box, type BoxRule, planBox } from "./box.ts";
 export { buildPolicy, type PolicyInput } from "./build_policy.ts";
+export { assertCommandEnv } from "./command_env.ts";
+export { buildCommandPolicy, type CommandPolicyInput } from "./command_policy.ts";
 export {
   launch,
   LAUNCH_COMMAND,
