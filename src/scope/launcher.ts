@@ -11,8 +11,9 @@ import { AppError, errorText, toAppError } from "../platform/errors.ts";
 import * as libc from "../platform/libc.ts";
 import { planBox } from "./box.ts";
 import { dropCapabilities } from "./capabilities.ts";
+import { enter } from "./disk.ts";
 import { landlockAbi, restrictSelf } from "./landlock.ts";
-import { isWithin } from "./paths.ts";
+import { beyondFlags, isWithin } from "./paths.ts";
 import {
   LAUNCH_KINDS,
   type LaunchKind,
@@ -141,7 +142,7 @@ function readPolicy(path: string): Policy {
  */
 function enterWorkdir(policy: Policy): void {
   try {
-    Deno.chdir(policy.workdir);
+    chdir(policy.workdir);
   } catch (error) {
     throw new AppError(
       "workdir_missing",
@@ -156,6 +157,15 @@ function enterWorkdir(policy: Policy): void {
   // The roots were resolved for the policy: a root that has become a link since then holds nothing.
   if (!policy.roots.some((root) => isWithin(root, actual))) {
     throw outsideRoots(actual, policy.roots);
+  }
+}
+
+function chdir(path: string): void {
+  try {
+    Deno.chdir(path);
+  } catch (error) {
+    if (!beyondFlags(error)) throw error;
+    enter(path);
   }
 }
 

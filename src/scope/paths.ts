@@ -4,6 +4,7 @@
  * Without `@std/path` on purpose: the launcher imports this and its whole start is 20 ms.
  */
 import { AppError } from "../platform/errors.ts";
+import * as disk from "./disk.ts";
 
 const windows = Deno.build.os === "windows";
 
@@ -26,39 +27,55 @@ export interface DirectoryEntry {
 /** Entries of one directory that are looked at before the launcher gives up. */
 const MAX_ENTRIES = 65_536;
 
-/** The disk itself. */
+/** The disk itself, also where the program's own flags do not reach; see `disk.ts`. */
 export const diskSeam: FileSeam = {
   realPath(path) {
     try {
       return Deno.realPathSync(path);
     } catch (error) {
       if (cannotBeSeen(error)) return null;
+      if (beyondFlags(error)) return disk.realPath(path);
       throw error;
     }
   },
   entries(path) {
-    const found: DirectoryEntry[] = [];
     try {
-      for (const entry of Deno.readDirSync(path)) {
-        if (found.length === MAX_ENTRIES) {
-          throw new AppError(
-            "too_many_entries",
-            `More than ${MAX_ENTRIES} entries in "${path}", above a protected path`,
-            {
-              remedy:
-                "Remove the directory's protected path from sandbox.denyRead, or move the files away",
-            },
-          );
-        }
-        found.push({ name: entry.name, link: entry.isSymlink, directory: entry.isDirectory });
-      }
+      return limited(Deno.readDirSync(path), path).map(({ name, isSymlink, isDirectory }) => ({
+        name,
+        link: isSymlink,
+        directory: isDirectory,
+      }));
     } catch (error) {
       if (cannotBeSeen(error)) return null;
-      throw error;
+      if (!beyondFlags(error)) throw error;
+      const found = disk.entries(path);
+      return found && limited(found, path);
     }
-    return found;
   },
 };
+
+function limited<T>(entries: Iterable<T>, path: string): T[] {
+  const found: T[] = [];
+  for (const entry of entries) {
+    if (found.length === MAX_ENTRIES) {
+      throw new AppError(
+        "too_many_entries",
+        `More than ${MAX_ENTRIES} entries in "${path}", above a protected path`,
+        {
+          remedy:
+            "Remove the directory's protected path from sandbox.denyRead, or move the files away",
+        },
+      );
+    }
+    found.push(entry);
+  }
+  return found;
+}
+
+/** True for a refusal of Deno's flags, where the C library can answer. */
+export function beyondFlags(error: unknown): boolean {
+  return error instanceof Deno.errors.NotCapable && Deno.build.os === "linux";
+}
 
 function cannotBeSeen(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied ||
