@@ -17,8 +17,23 @@ export type {
   WorkdirSeam,
 } from "./decide.ts";
 export { showPath } from "./path_text.ts";
-export { gitEnvironment, type GitFacts } from "./prepare/git_environment.ts";
-export { normalizeRemote, repoName, sameRemote } from "./prepare/remote.ts";
-export type { AttachmentOutcome, Prepared, PrepareJob, PrepareSeam } from "./prepare/types.ts";
-export { migrateSession, prepareWorkspace, rewritePrompt, worktreeGrants } from "./stopgap.ts";
-export * from "./prepare/mod.ts";
+export {
+  fetchAttachments,
+  gitEnvironment,
+  maskAddress,
+  migrateSession,
+  normalizeRemote,
+  prepareWorkspace,
+  repoName,
+  rewritePrompt,
+  sameRemote,
+  worktreeGrants,
+} from "./prepare/mod.ts";
+export type {
+  AttachmentOutcome,
+  GitFacts,
+  Migration,
+  Prepared,
+  PrepareJob,
+  PrepareSeam,
+} from "./prepare/mod.ts";

@@ -137,8 +137,11 @@ export function gitEnvironment(facts: GitFacts, before: Env = {}): Record<string
   set("WEGENT_GIT_LOGIN", credential.login);
   set("WEGENT_GIT_TOKEN", credential.token);
   if (domain !== null) Object.assign(env, commandLineLogin(domain, credential.token));
+  // A count without its entries is an error to git, so those go along.
   const configured = Object.fromEntries(
-    Object.entries(before).filter(([name]) => name === "GIT_CONFIG_COUNT"),
+    Object.entries(before).filter(([name]) =>
+      /^GIT_CONFIG_(?:COUNT|KEY_\d+|VALUE_\d+)$/.test(name)
+    ),
   );
   return { ...env, ...withGitConfig(configured, credentialConfig(credential)) };
 }

@@ -7,6 +7,7 @@ export {
   secretsOf as gitSecrets,
   usableToken,
 } from "./git_environment.ts";
+export { migrateSession, type Migration, type MigrationOutcome } from "./migrate.ts";
 export { prepareWorkspace } from "./prepare.ts";
 export { rewritePrompt } from "./prompt_notes.ts";
 export { maskAddress, normalizeRemote, repoName, sameRemote } from "./remote.ts";
