@@ -16,6 +16,8 @@ import { note, print } from "./output.ts";
 
 export interface UpOptions {
   readonly settings: Settings;
+  /** Reads the configuration again. */
+  reload(): Promise<Settings>;
   readonly log: Logger;
   /** Port of the hub; 0 for any free one. */
   readonly port: number;
@@ -28,7 +30,7 @@ const DEMO = "demo model: scripted answers, no AI";
 
 /** Runs both until a signal or `stop` ends them. */
 export async function runHubAndDevice(
-  { settings, log, port, openBrowser }: UpOptions,
+  { settings, reload, log, port, openBrowser }: UpOptions,
 ): Promise<number> {
   const login = await findLogin(settings.userHome, Deno.env.toObject());
   const hub = await startHub({
@@ -50,7 +52,7 @@ export async function runHubAndDevice(
         authToken: await deviceKey(hub, settings),
       },
       log,
-      { agentBinary, onRegistered: once(() => announce(hub, link, login, openBrowser)) },
+      { reload, agentBinary, onRegistered: once(() => announce(hub, link, login, openBrowser)) },
     );
   } finally {
     await hub.stop();

@@ -7,6 +7,8 @@ import { note, progressBar } from "./output.ts";
 
 /** What a foreground daemon tells its command. */
 export interface DaemonHooks {
+  /** Reads the configuration again. */
+  reload(): Promise<Settings>;
   /** Finds the agent's CLI. @default a finder of its own */
   agentBinary?: () => Promise<string>;
   onRegistered?(server: string): void;
@@ -20,13 +22,14 @@ export interface DaemonHooks {
 export async function runDaemon(
   settings: Settings,
   log: Logger,
-  hooks: DaemonHooks = {},
+  hooks: DaemonHooks,
 ): Promise<DaemonEnd> {
   let refused = false;
   const supervisor = new Supervisor({
     settings,
     log,
     agentBinary: hooks.agentBinary ?? agentFinder(settings, log),
+    reload: () => hooks.reload(),
     onRegistered: (server) => hooks.onRegistered?.(server),
     onAuthRefused: (message) => {
       if (!refused) note(`The server refuses the credential: ${message}`);

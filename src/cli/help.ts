@@ -18,6 +18,7 @@ Usage: wegent-executor [command] [flags]
   status        What the running device is doing
   stop          End the device and everything it runs
   restart       Replace the device's process; running agents go on
+  roots         Directories sessions may work in: roots list|add|remove
   permissions   Each fence around agents: what it allows, whether it is active
   config        Show or change settings: config get|set|path
   version       Print the version

@@ -18,6 +18,7 @@ const COMMANDS: Record<string, () => Promise<{ default: Command }>> = {
   status: () => import("./status.ts"),
   stop: () => import("./stop.ts"),
   restart: () => import("./restart.ts"),
+  roots: () => import("./roots.ts"),
   permissions: () => import("./permissions.ts"),
   config: () => import("./config.ts"),
   version: () => import("./version.ts"),

@@ -51,14 +51,16 @@ export default async function start(args: string[]): Promise<number> {
   }
   const carried = restartToken();
   const given = typeof token === "string" ? await readToken(token) : carried;
-  const settings = await loadSettings({
+  const sources = {
     ...configSources(parsed.flags),
     ...(given !== undefined && { token: given }),
-  });
+  };
+  const settings = await loadSettings(sources);
   requireServer(settings);
   const log = openLog(settings, verbose === true);
   try {
     const end = await runDaemon(settings, log, {
+      reload: () => loadSettings(sources),
       onRegistered: (server) => note(`Device "${settings.deviceName}" is registered at ${server}`),
     });
     if (end === "restart") replaceProcess(given);

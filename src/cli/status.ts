@@ -26,6 +26,7 @@ const statusReply = z.looseObject({
       subtask_id: z.number(),
       state: z.string(),
       workdir: z.string().nullable(),
+      notice: z.string().nullish(),
     })),
   }).nullable(),
   hosts: z.array(
@@ -75,6 +76,7 @@ function show(s: z.infer<typeof statusReply>): void {
       print(
         `    task ${task.task_id}/${task.subtask_id} ${task.state} ${task.workdir ?? ""}`.trimEnd(),
       );
+      if (task.notice) print(`      ${task.notice}`);
     }
   }
   for (const host of s.hosts) {

@@ -29,17 +29,17 @@ export default async function tryOut(args: string[]): Promise<number> {
   const usual = executorHome(sources);
   const home = keep ? join(usual, "try") : Deno.makeTempDirSync({ prefix: "wegent-try-" });
   try {
-    const settings = await loadSettings({
-      userHome: sources.userHome,
-      // Only what says how to look and reach out; no server, no identity of the real device.
-      env: { ...withoutDevice(sources.env), WEGENT_EXECUTOR_HOME: home },
-    });
+    // Only what says how to look and reach out; no server, no identity of the real device.
+    const env = { ...withoutDevice(sources.env), WEGENT_EXECUTOR_HOME: home };
+    const reload = () => loadSettings({ userHome: sources.userHome, env });
+    const settings = await reload();
     // The agent's CLI is installed once, not for each try.
     const agents = homePaths(usual).agents;
     const log = openLog(settings, parsed.flags["verbose"] === true);
     try {
       return await runHubAndDevice({
         settings: { ...settings, paths: { ...settings.paths, agents } },
+        reload,
         log,
         port: parsePort(parsed.flags["port"], 0),
         openBrowser: parsed.flags["no-open"] !== true,

@@ -23,11 +23,13 @@ export default async function up(args: string[]): Promise<number> {
     ],
   }, args);
   if (!parsed) return EXIT.ok;
-  const settings = await loadSettings(configSources());
+  const reload = () => loadSettings(configSources());
+  const settings = await reload();
   const log = openLog(settings, parsed.flags["verbose"] === true);
   try {
     return await runHubAndDevice({
       settings,
+      reload,
       log,
       port: parsePort(parsed.flags["port"], DEFAULT_PORT),
       openBrowser: parsed.flags["no-open"] !== true,

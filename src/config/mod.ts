@@ -14,3 +14,4 @@ export type { ConfigFile, ConfigSources, Settings } from "./device_config.ts";
 export { PROJECT_MODES } from "./device_config.ts";
 export type { ProjectMode } from "./device_config.ts";
 export type { RefusedRoot, Roots } from "./roots.ts";
+export { usableRoots } from "./roots.ts";

@@ -16,8 +16,10 @@ import {
   parsePayload,
   type ResponseBuilder,
   type ResponseEvent,
+  type WorkdirEvent,
 } from "../protocol/mod.ts";
 import { CancelMarks } from "./cancel_marks.ts";
+import { hostRequest } from "./host_request.ts";
 import type { AdoptedHost, HostStart, WorkerStatus } from "./messages.ts";
 import { type DeliveryEnd, type OutboxLink, RunDelivery } from "./outbox.ts";
 import { Run } from "./run.ts";
@@ -51,9 +53,7 @@ interface HostState {
 
 /** A host that is attached and ready for a turn. */
 export interface StartedHost extends HostState {
-  readonly workdir: string;
-  /** Said to the reader when the directory is not the one that was asked for. */
-  readonly notice: string | null;
+  readonly where: WorkdirEvent;
 }
 
 /** What the dispatcher needs from the worker around it. */
@@ -272,7 +272,8 @@ export class Dispatcher {
         task_id: run.taskId,
         subtask_id: run.subtaskId,
         state: run.state,
-        workdir: run.workdir,
+        workdir: run.where?.path ?? null,
+        notice: run.where?.notice ?? null,
         host: run.hostId,
       })),
       outbox: {
@@ -382,9 +383,8 @@ export class Dispatcher {
     this.#hosts.set(host.hostId, host);
     // Cancelled meanwhile: the host stays for the next turn and ends by itself when none comes.
     if (run.state === "ended") return;
-    run.workdir = host.workdir;
-    const { notice } = host;
-    if (notice) run.write((b) => b.reasoning(notice + "\n"));
+    run.where = host.where;
+    run.write((b) => b.workdir(host.where));
     this.seam.sendToHost(host.hostId, { cmd: "turn", run: run.handOver(host.hostId), request });
   }
 
@@ -467,21 +467,6 @@ export class Dispatcher {
     yield* this.#runs.values();
     yield* this.#superseded;
   }
-}
-
-/** The host a request needs. */
-function hostRequest(request: ExecuteRequest): Omit<HostStart, "t" | "id"> {
-  const bot = request.bot[0];
-  const ownLogin = !bot?.agent_config || Object.keys(bot.agent_config).length === 0;
-  return {
-    kind: "agent",
-    runtime: "claude",
-    task_id: request.task_id,
-    key: `b${bot?.id ?? 0}${ownLogin ? "-own" : ""}`,
-    own_login: ownLogin,
-    workdir: request.workdir ?? null,
-    workdir_policy: request.workdir_policy ?? null,
-  };
 }
 
 function startError(error: unknown): string {

@@ -17,6 +17,7 @@ import {
   registerAck,
   type RegisterRequest,
   type ResponseEnvelope,
+  type WorkdirFacts,
 } from "../protocol/mod.ts";
 import type { OutboxLink } from "./outbox.ts";
 import { type Connector, connector } from "./socket_io.ts";
@@ -44,6 +45,7 @@ export interface HeartbeatFacts {
   queued_task_ids: number[];
   slot_max: number;
   executor_version: string;
+  workdirs?: WorkdirFacts;
 }
 
 /** What the link tells its owner. */

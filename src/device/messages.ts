@@ -6,6 +6,7 @@
  * and typed: a kind, a session, a policy and a path, never a command line.
  */
 import * as z from "zod";
+import { type WorkdirEvent, type WorkdirFacts } from "../protocol/mod.ts";
 
 /** Everything the worker is told at start; the credential comes this way because it may not read it. */
 export interface WorkerInit {
@@ -34,6 +35,8 @@ export interface WorkerInit {
   readonly awayMs: number;
   /** Hosts that outlived the previous daemon. */
   readonly hosts: readonly AdoptedHost[];
+  /** Where sessions may work and have worked. */
+  readonly workdirs: WorkdirFacts;
   /** Paths a self-check tries to reach; none of them may be reachable. */
   readonly forbidden: { readonly config: string; readonly home: string };
 }
@@ -58,8 +61,7 @@ export type ToWorker =
     t: "host.started";
     id: number;
     host: AdoptedHost;
-    workdir: string;
-    notice: string | null;
+    where: WorkdirEvent;
   }
   | {
     t: "host.failed";
@@ -67,9 +69,32 @@ export type ToWorker =
     error: { code: string; message: string; remedy?: string };
   }
   | { t: "status"; id: number }
+  /** What has changed since the first message or the last of these. */
+  | { t: "workdirs"; facts: WorkdirFacts }
+  | { t: "directory.opened"; id: number; error: string | null }
   | { t: "selfcheck"; id: number; otherPort: number }
   /** No new work; end what runs after the grace and deliver its terminal events. */
   | { t: "drain"; id: number; graceMs: number };
+
+const path = z.string().max(8192).nullable();
+
+/** What a turn says of its directory, as it came from the server; the supervisor decides. */
+export const directoryWish = z.object({
+  device_id: z.string().max(200).nullable(),
+  workdir: path,
+  workdir_policy: z.string().max(100).nullable(),
+  git_url: z.string().max(2048).nullable(),
+  branch: z.string().max(255).nullable(),
+  skip_clone: z.boolean(),
+  project_id: z.number().int().nullable(),
+  workspace_source: z.string().max(100).nullable(),
+  project_path: path,
+  bot_cwd: path,
+  standalone_chat: z.boolean(),
+  /** Name for the directory of a standalone chat. */
+  chat_name: z.string().regex(/^[\p{L}\p{N}\p{M}-]{1,60}$/u),
+});
+export type DirectoryWish = z.infer<typeof directoryWish>;
 
 /** Request for a session host: the supervisor resolves the directory and starts the process. */
 export const hostStart = z.object({
@@ -82,8 +107,7 @@ export const hostStart = z.object({
   key: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
   /** True when the agent uses its owner's own login and configuration directory. */
   own_login: z.boolean(),
-  workdir: z.string().max(8192).nullable(),
-  workdir_policy: z.string().max(100).nullable(),
+  directory: directoryWish,
 });
 export type HostStart = z.infer<typeof hostStart>;
 
@@ -103,6 +127,8 @@ export const workerStatus = z.object({
     subtask_id: z.number().int(),
     state: z.string(),
     workdir: z.string().nullable(),
+    /** Why it is not the directory that was asked for. */
+    notice: z.string().nullable(),
     host: z.string().nullable(),
   })).max(1000),
   outbox: z.object({ runs: count, undelivered: count }),
@@ -137,6 +163,12 @@ export const fromWorker = z.discriminatedUnion("t", [
     rows: z.array(selfcheckRow),
   }),
   z.object({ t: z.literal("drained"), id: z.number().int() }),
+  /** Shows a directory on the desktop of this device. */
+  z.object({
+    t: z.literal("directory.open"),
+    id: z.number().int(),
+    path: z.string().min(1).max(4096),
+  }),
   /** First registration after the start (and each later one). */
   z.object({ t: z.literal("registered"), server: z.string() }),
   /** The server refuses the credential; the worker goes on trying. */

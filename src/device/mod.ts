@@ -5,6 +5,7 @@ export { fromWorker } from "./messages.ts";
 export type {
   AdoptedHost,
   FromWorker,
+  DirectoryWish,
   HostStart,
   SelfcheckRow,
   ToWorker,

@@ -3,7 +3,12 @@
  * the host; and the device again when that host is gone, to write the one terminal event.
  */
 import { JournalWriter, type RunSpec } from "../hosts/mod.ts";
-import { type ExecuteRequest, ResponseBuilder, type ResponseEvent } from "../protocol/mod.ts";
+import {
+  type ExecuteRequest,
+  ResponseBuilder,
+  type ResponseEvent,
+  type WorkdirEvent,
+} from "../protocol/mod.ts";
 import type { RunDelivery } from "./outbox.ts";
 import type { RunFile, RunStore } from "./run_store.ts";
 
@@ -13,7 +18,8 @@ export type RunState = "queued" | "starting" | "running" | "ended";
 export class Run {
   state: RunState = "queued";
   hostId: string | null = null;
-  workdir: string | null = null;
+  /** Where it works, once that is known. */
+  where: WorkdirEvent | null = null;
   /** Set by the owner right after construction: delivery reports back to it. */
   delivery!: RunDelivery;
   #own: { writer: JournalWriter; builder: ResponseBuilder } | null = null;

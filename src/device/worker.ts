@@ -9,9 +9,12 @@ import {
   cancelRequest,
   closeSessionRequest,
   type EventAck,
+  type OpenDirectoryRequest,
+  openDirectoryRequest,
   parsePayload,
   type RegisterAck,
   TO_DEVICE,
+  type WorkdirFacts,
 } from "../protocol/mod.ts";
 import { Dispatcher, type StartedHost } from "./dispatch.ts";
 import { Link } from "./link.ts";
@@ -21,6 +24,7 @@ import { selfcheck } from "./selfcheck.ts";
 
 /** The supervisor kills a start that takes longer itself; this bounds a lost answer. */
 const HOST_START_MS = 10 * 60_000;
+const OPEN_MS = 10_000;
 const PURGE_EVERY_MS = 6 * 3_600_000;
 const ALIVE_EVERY_MS = 1000;
 /** A Wegent backend fails the tasks of a device that was away longer. */
@@ -39,7 +43,11 @@ class DeviceWorker {
   readonly #waiting = new Map<number, (message: ToWorker) => void>();
   readonly #partial = new Map<string, string>();
   readonly #decoders = new Map<string, TextDecoder>();
-  #nextId = 1;
+  /** From a random number on: an answer meant for a worker before this one must fit nobody. */
+  #nextId = Math.floor(Math.random() * 2 ** 40);
+  #workdirs: WorkdirFacts;
+  /** What this connection's server has been told of directories. */
+  #told: WorkdirFacts | null = null;
   #lostAt: number | null;
   #awayMs: number;
   #drained: Promise<void> | null = null;
@@ -47,6 +55,7 @@ class DeviceWorker {
   constructor(private readonly init: WorkerInit) {
     this.#store = new RunStore(init.runsDir, init.doneDir);
     this.#awayMs = init.awayMs;
+    this.#workdirs = init.workdirs;
     this.#lostAt = null;
     this.#link = new Link({
       backendUrl: init.backendUrl,
@@ -78,6 +87,7 @@ class DeviceWorker {
         queued_task_ids: this.#dispatcher.queuedTaskIds,
         slot_max: this.#dispatcher.slotMax,
         executor_version: init.version,
+        ...this.#news(),
       }),
     });
     this.#dispatcher = new Dispatcher(this.#store, {
@@ -104,9 +114,13 @@ class DeviceWorker {
         return this.#dispatcher.hostClosed(message.hostId);
       case "host.started":
       case "host.failed":
+      case "directory.opened":
         this.#waiting.get(message.id)?.(message);
         this.#waiting.delete(message.id);
         return;
+      case "workdirs":
+        this.#workdirs = message.facts;
+        return this.#link.beat();
       case "status":
         return this.#status(message.id);
       case "selfcheck":
@@ -116,7 +130,14 @@ class DeviceWorker {
     }
   }
 
+  /** Directories for our own hub, when there is something new; they are no business of other servers. */
+  #news(): { workdirs?: WorkdirFacts } {
+    if (!this.#link.sequenced || this.#told === this.#workdirs) return {};
+    return { workdirs: this.#told = this.#workdirs };
+  }
+
   #onRegistered(ack: RegisterAck): void {
+    this.#told = null;
     scope.postMessage({ t: "registered", server: this.init.backendUrl });
     const sequenced = this.#link.sequenced;
     const away = this.#lostAt === null ? this.#awayMs : Date.now() - this.#lostAt;
@@ -130,7 +151,6 @@ class DeviceWorker {
     this.#dispatcher.registered(sequenced ? ack.last_seq ?? {} : null);
   }
 
-  // deno-lint-ignore require-await -- the link expects a promise, so that a throw becomes a rejection
   async #onEvent(name: string, payload: unknown): Promise<EventAck> {
     switch (name) {
       case TO_DEVICE.execute:
@@ -145,6 +165,8 @@ class DeviceWorker {
           parsePayload(closeSessionRequest, payload, name).task_id,
         );
         return { success: true };
+      case TO_DEVICE.openDirectory:
+        return await this.#openDirectory(parsePayload(openDirectoryRequest, payload, name));
       default:
         return {
           success: false,
@@ -154,32 +176,50 @@ class DeviceWorker {
   }
 
   async #startHost(request: Omit<HostStart, "t" | "id">): Promise<StartedHost> {
-    const id = this.#nextId++;
-    const answer = await new Promise<ToWorker>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#waiting.delete(id);
-        reject(new Error("The session host did not start in time"));
-      }, HOST_START_MS);
-      this.#waiting.set(id, (message) => {
-        clearTimeout(timer);
-        resolve(message);
-      });
-      scope.postMessage({ t: "host.start", id, ...request });
-    });
+    const answer = await this.#ask(
+      (id) => ({ t: "host.start", id, ...request }),
+      HOST_START_MS,
+      "The session host did not start in time",
+    );
     if (answer.t === "host.started") {
-      const { host, workdir, notice } = answer;
-      return {
-        hostId: host.hostId,
-        taskId: host.taskId,
-        workdir,
-        notice,
-      };
+      const { host, where } = answer;
+      return { hostId: host.hostId, taskId: host.taskId, where };
     }
     if (answer.t === "host.failed") {
       const { message, remedy } = answer.error;
       throw Object.assign(new Error(message), remedy && { remedy });
     }
     throw new Error("Unexpected answer to a host start");
+  }
+
+  /** Sends a request to the supervisor and waits for the answer with its id. */
+  async #ask(
+    request: (id: number) => FromWorker,
+    ms: number,
+    late: string,
+  ): Promise<ToWorker> {
+    const id = this.#nextId++;
+    return await new Promise<ToWorker>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(id);
+        reject(new Error(late));
+      }, ms);
+      this.#waiting.set(id, (message) => {
+        clearTimeout(timer);
+        resolve(message);
+      });
+      scope.postMessage(request(id));
+    });
+  }
+
+  async #openDirectory({ path }: OpenDirectoryRequest): Promise<EventAck> {
+    const answer = await this.#ask(
+      (id) => ({ t: "directory.open", id, path }),
+      OPEN_MS,
+      "The desktop did not answer",
+    );
+    const error = answer.t === "directory.opened" ? answer.error : "Unexpected answer";
+    return error === null ? { success: true } : { success: false, error };
   }
 
   #hostData(hostId: string, bytes: Uint8Array): void {

@@ -1,6 +1,5 @@
 /** Keeps the agent's process alive between turns and starts another one when that does not fit. */
 import { AppError, ensurePrivateDir, type Logger, writeFileAtomic } from "../platform/mod.ts";
-import { join } from "../platform/std/path.ts";
 import { ClaudeProcess, type LaunchPlan, planArguments } from "../runtimes/mod.ts";
 import { launchArgs } from "../scope/mod.ts";
 import type { HostSpec } from "./attach_protocol.ts";
@@ -42,7 +41,7 @@ export class AgentKeeper {
 
   /** Private directory for temporary files of the agent. */
   get tempDir(): string {
-    return join(this.spec.session_dir, "tmp");
+    return this.spec.temp_dir;
   }
 
   /**

@@ -113,6 +113,29 @@ export const hostNotice = z.discriminatedUnion("notice", [
 ]);
 export type HostNotice = z.infer<typeof hostNotice>;
 
+/** How the workspace is prepared before a turn. */
+export const workspaceSpec = z.looseObject({
+  /** What chose the directory: `session`, `project`, `bot`, `chat`, `clone` or `managed`. */
+  origin: z.enum(["session", "project", "bot", "chat", "clone", "managed"]),
+  /** Repository to clone into the workdir or to find there. */
+  clone: z.looseObject({ url: z.string(), branch: z.string().nullable() }).nullable(),
+  /** Parent of one directory for each turn. */
+  attachments_dir: z.string(),
+  /** `.wegent` in the workdir holds the session's things. */
+  own_state: z.boolean(),
+  /** Server to download from when the request names none. */
+  download_base: z.string(),
+  /** Path reported to the server for a standalone chat. */
+  chat_path: z.string().nullable(),
+  /** Where an earlier version, or Wegent's own executor, kept the session. */
+  earlier: z.looseObject({
+    session_dir: z.string(),
+    config_dir: z.string().nullable(),
+    python: z.array(z.string()),
+  }),
+});
+export type WorkspaceSpec = z.infer<typeof workspaceSpec>;
+
 /**
  * What the supervisor writes to a new host's standard input: one JSON line. The host answers with one
  * line on standard output, {@link hostReady}, once its socket accepts connections.
@@ -129,8 +152,11 @@ export const hostSpec = z.looseObject({
   runtime: z.literal("claude"),
   task_id: z.number().int().positive(),
   workdir: z.string(),
-  /** The session's directory: agent session id, private temp directory. */
+  /** Where the agent's session id is kept. */
   session_dir: z.string(),
+  /** Private directory for temporary files. */
+  temp_dir: z.string(),
+  workspace: workspaceSpec,
   /** `CLAUDE_CONFIG_DIR`, or null to use the owner's own (`~/.claude`). */
   config_dir: z.string().nullable(),
   /** Absolute path of the agent's CLI. */

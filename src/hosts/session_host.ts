@@ -27,6 +27,7 @@ import { AttachServer } from "./attach_server.ts";
 import { becomeSubreaper } from "./processes.ts";
 import { readFirstLine, redirectOutput } from "./standard_streams.ts";
 import { Turn } from "./turn.ts";
+import { Workspace } from "./workspace.ts";
 
 /** The spec must arrive within this time. */
 const SPEC_MS = 10_000;
@@ -87,6 +88,7 @@ class SessionHost {
   readonly #log: Logger;
   readonly #server: AttachServer;
   readonly #keeper: AgentKeeper;
+  readonly #workspace: Workspace;
   readonly #runs = new Map<string, KnownRun>();
   readonly #ended = Promise.withResolvers<void>();
   #turn: Turn | null = null;
@@ -107,6 +109,7 @@ class SessionHost {
       onCommand: (command) => this.#command(command),
       onBadTurn: (run, message) => this.#refuse(run, "invalid_payload", message),
     }, this.#log);
+    this.#workspace = new Workspace(spec);
     this.#keeper = new AgentKeeper(
       spec,
       this.#log,
@@ -187,6 +190,7 @@ class SessionHost {
     try {
       turn = new Turn(run, request, {
         spec: this.spec,
+        workspace: this.#workspace,
         keeper: this.#keeper,
         log: this.#log,
         onTail: (tail, ended) => this.#grew({ id: run.id, ...tail, ended }),
@@ -263,7 +267,7 @@ class SessionHost {
 
   #leave(): void {
     this.#server.close();
-    removeIfExists(this.#keeper.tempDir, { recursive: true });
+    this.#workspace.clear();
     for (const path of [this.spec.socket, join(this.spec.dir, "host.json")]) removeIfExists(path);
     try {
       removeIfExists(this.spec.dir, { recursive: true });

@@ -5,7 +5,9 @@
  * silence of the model, or a disk that takes no more. Each leads to exactly one terminal event.
  */
 import { AppError, errorText, type Logger } from "../platform/mod.ts";
+import { dirname } from "../platform/std/path.ts";
 import {
+  type Completion,
   type ErrorCode,
   type ExecuteRequest,
   ResponseBuilder,
@@ -25,6 +27,7 @@ import { Conversation } from "./conversation.ts";
 import { describeExit } from "./exit_words.ts";
 import { JournalSink } from "./journal_sink.ts";
 import { type JournalTail, JournalWriter } from "./journal.ts";
+import type { PreparedTurn, Workspace } from "./workspace.ts";
 
 /** Limit for the CLI to end a turn after an interrupt; then its process is ended. */
 const INTERRUPT_MS = 2000;
@@ -47,9 +50,17 @@ type Finish =
 /** Makes the terminal event. */
 type Last = (builder: ResponseBuilder) => ResponseEvent[];
 
+/** A directory could not be made ready; `cause` says why. */
+class PreparationError extends Error {
+  constructor(cause: unknown) {
+    super("Preparation failed", { cause });
+  }
+}
+
 /** What a turn needs from its host. */
 export interface TurnSeam {
   readonly spec: HostSpec;
+  readonly workspace: Workspace;
   readonly keeper: AgentKeeper;
   readonly log: Logger;
   /** Told after every write to the journal. */
@@ -92,7 +103,9 @@ export class Turn {
       last = await this.#drive();
     } catch (error) {
       this.seam.log.error("A turn failed", { run: this.run.id, error });
-      last = (b) => b.error(this.#words(error), "init_error");
+      last = error instanceof PreparationError
+        ? (b) => b.error(this.#words(error.cause), "pre_execute_error")
+        : (b) => b.error(this.#words(error), "init_error");
     }
     const written = await this.#sink.end(last, this.#giveUp.signal);
     if (!written) this.seam.log.error("Gave up on a terminal event", { run: this.run.id });
@@ -113,12 +126,17 @@ export class Turn {
 
   async #drive(): Promise<Last> {
     const { keeper, spec } = this.seam;
-    const plan = await buildPlan(this.request, {
+    const prepared = await this.#prepare();
+    if (prepared === null) return await this.#conclude(this.#why ?? { kind: "cancel" });
+    const { request } = prepared;
+    const plan = await buildPlan(request, {
       configDir: spec.config_dir,
       tempDir: keeper.tempDir,
       mark: spec.host,
       workdir: spec.workdir,
-      sessionDir: spec.session_dir,
+      // Not in the workdir: what is written there may hold credentials.
+      sessionDir: dirname(spec.temp_dir),
+      variables: prepared.variables,
     }, Deno.env.toObject());
     this.#secrets = plan.secrets;
     for (const secret of plan.secrets) this.seam.log.mask(secret);
@@ -128,7 +146,7 @@ export class Turn {
       if (this.#why) return await this.#conclude(this.#why);
       const agent = await keeper.acquire(plan, fresh);
       if (this.#why) continue;
-      const finish = await this.#converse(agent, plan);
+      const finish = await this.#converse(agent, plan, request);
       if (finish.kind === "ending") return await this.#conclude(this.#why ?? { kind: "cancel" });
       if (!fresh && agent.how === "resume" && isUnknownSession(finish)) {
         this.#sink.append(
@@ -143,8 +161,33 @@ export class Turn {
     }
   }
 
+  /** Makes the directory ready; null when the turn was ended meanwhile. */
+  async #prepare(): Promise<PreparedTurn | null> {
+    const abort = new AbortController();
+    this.#ending.promise.then(() => abort.abort());
+    const say = (text: string) => this.#sink.append(this.#sink.builder.reasoning(`${text}\n`));
+    try {
+      const prepared = await this.seam.workspace.prepare(this.request, {
+        subtaskId: this.run.subtask_id,
+        env: Deno.env.toObject(),
+        signal: abort.signal,
+        onProgress: say,
+      });
+      for (const secret of prepared.secrets) this.seam.log.mask(secret);
+      for (const note of prepared.notes) say(note);
+      return this.#why ? null : prepared;
+    } catch (error) {
+      if (this.#why) return null;
+      throw new PreparationError(error);
+    }
+  }
+
   /** Sends the prompt and follows the CLI until something ends the turn. */
-  async #converse({ process, how }: AcquiredAgent, plan: LaunchPlan): Promise<Finish> {
+  async #converse(
+    { process, how }: AcquiredAgent,
+    plan: LaunchPlan,
+    request: ExecuteRequest,
+  ): Promise<Finish> {
     const { keeper, spec } = this.seam;
     const conversation = new Conversation(process, this.#sink, {
       stallMs: spec.stall_ms,
@@ -153,7 +196,7 @@ export class Turn {
     });
     try {
       this.seam.log.info("Turn", { run: this.run.id, agent: process.pid, how });
-      conversation.send(buildPrompt(this.request, spec.workdir, process.commands));
+      conversation.send(buildPrompt(request, spec.workdir, process.commands));
       for (let retries = 0;; retries++) {
         const finish = await Promise.race([
           conversation.finish,
@@ -214,7 +257,7 @@ export class Turn {
   #lastOf(finish: Exclude<Finish, { kind: "ending" }>): Last {
     switch (finish.kind) {
       case "completed":
-        return (b) => b.completed(finish.completion);
+        return (b) => b.completed(this.#completion(finish.completion));
       case "failed":
       case "retry":
         return (b) => b.error(mask(finish.failure.message, this.#secrets), finish.failure.code);
@@ -227,6 +270,16 @@ export class Turn {
         return (b) => b.error(mask(message, this.#secrets), code);
       }
     }
+  }
+
+  /** A standalone chat names its directory with every answer: the server sends it back. */
+  #completion(completion: Completion): Completion {
+    const path = this.seam.spec.workspace.chat_path;
+    if (path === null) return completion;
+    return {
+      ...completion,
+      extra: { ...completion.extra, standalone_chat_workspace_path: path },
+    };
   }
 
   #remember(id: string, model: string | null): void {

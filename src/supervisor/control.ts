@@ -21,6 +21,8 @@ export const CONTROL_COMMANDS = [
   "status",
   "stop",
   "restart",
+  /** Reads the configuration again; what runs goes on. */
+  "reload",
   "selfcheck",
 ] as const;
 export type ControlCommand = (typeof CONTROL_COMMANDS)[number];

@@ -11,7 +11,8 @@ const MAX_DELAY_MS = 30_000;
 const HEALTHY_MS = 60_000;
 
 export interface WorkerSeam {
-  readonly permissions: Deno.PermissionOptions;
+  /** Rights of the next worker. */
+  permissions(): Deno.PermissionOptions;
   /** The first message for each new worker. */
   init(): Promise<ToWorker>;
   onMessage(message: FromWorker): void;
@@ -37,7 +38,7 @@ export class DeviceWorkerProcess {
     const worker = new Worker(this.seam.url ?? DEVICE_WORKER_URL, {
       type: "module",
       name: "device",
-      deno: { permissions: this.seam.permissions },
+      deno: { permissions: this.seam.permissions() },
     } as WorkerOptions);
     this.#worker = worker;
     worker.onmessage = (event) => this.#incoming(worker, event.data);
@@ -57,6 +58,14 @@ export class DeviceWorkerProcess {
     clearTimeout(this.#timer);
     this.#worker?.terminate();
     this.#worker = null;
+  }
+
+  /** Puts a new worker, with new rights, in the place of this one. */
+  replace(): void {
+    if (this.#stopped) return;
+    clearTimeout(this.#timer);
+    this.#worker?.terminate();
+    this.start();
   }
 
   #incoming(worker: Worker, data: unknown): void {

@@ -20,7 +20,7 @@ const quiet = new Logger();
 Deno.test("DeviceWorkerProcess starts a dead worker again, each time after a longer pause", async () => {
   const starts: number[] = [];
   const process = new DeviceWorkerProcess({
-    permissions: "none",
+    permissions: () => "none",
     url: moduleUrl("throw new Error('hole')"),
     init() {
       starts.push(performance.now());
@@ -43,7 +43,7 @@ Deno.test("DeviceWorkerProcess starts a dead worker again, each time after a lon
 Deno.test("DeviceWorkerProcess refuses messages that are not of the agreed kind", async () => {
   const seen: FromWorker[] = [];
   const process = new DeviceWorkerProcess({
-    permissions: "none",
+    permissions: () => "none",
     url: moduleUrl(
       `self.postMessage({ t: "host.start", id: 1, kind: "shell", argv: ["sh"] });
        self.postMessage({ t: "host.start", id: 1, kind: "agent", runtime: "claude", task_id: 1,

@@ -85,6 +85,8 @@ export interface HostPlan {
     | "idle_ms"
     | "stall_ms"
     | "self"
+    | "temp_dir"
+    | "workspace"
   >;
 }
 

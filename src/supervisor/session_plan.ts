@@ -3,8 +3,11 @@ import type { Settings } from "../config/mod.ts";
 import type { HostStart } from "../device/mod.ts";
 import { ensurePrivateDir, selfCommand, sourceRoots, writeFileAtomic } from "../platform/mod.ts";
 import { dirname, join } from "../platform/std/path.ts";
-import { buildPolicy, launchArgs } from "../scope/mod.ts";
+import { buildPolicy, diskSeam, launchArgs, resolvePath } from "../scope/mod.ts";
+import { worktreeGrants } from "../workdir/mod.ts";
+import type { SessionDirectory } from "./directories.ts";
 import type { HostPlan } from "./hosts.ts";
+import { type SessionLayout, sessionLayout } from "./session_layout.ts";
 import { socketPath } from "./sockets.ts";
 
 /**
@@ -23,40 +26,46 @@ const CLAUDE_STATE_DIRS = [
 ];
 
 /**
- * Plans the host for `request` in `workdir` (resolved). Makes the session's directories: the policy
- * grants only what exists when the launcher applies it.
+ * Plans the host for `request` in the directory that was chosen. Makes the session's directories outside
+ * of it: the policy grants only what exists when the launcher applies it. Those inside are the host's to
+ * make, since whoever works there may have put links in the way.
  */
 export async function planSession(
   settings: Settings,
-  hostsDir: string,
   request: HostStart,
-  workdir: string,
+  directory: SessionDirectory,
   agentBinary: string,
 ): Promise<HostPlan> {
   const { paths, sandbox, agent, userHome } = settings;
+  const { task_id: taskId, key, own_login: ownLogin } = request;
+  const { path: workdir } = directory;
   const hostId = `h${Date.now().toString(36)}-${crypto.randomUUID().slice(0, 8)}`;
-  const dir = join(hostsDir, hostId);
-  const sessionDir = join(paths.sessions, String(request.task_id), request.key);
-  const configDir = request.own_login ? null : join(workdir, ".claude");
-  const agentConfigDir = configDir ?? join(userHome, ".claude");
+  const dir = join(paths.hosts, hostId);
+  const layout = sessionLayout(settings, { taskId, key, ownLogin }, directory);
+  const agentConfigDir = layout.configDir ?? join(userHome, ".claude");
+  const roots = rootsOf(settings, directory);
   ensurePrivateDir(dir);
-  const made = [sessionDir, join(sessionDir, "tmp"), agentConfigDir];
-  if (request.own_login) made.push(...CLAUDE_STATE_DIRS.map((name) => join(agentConfigDir, name)));
-  for (const path of made) Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
+  makeOutside(layout, agentConfigDir, ownLogin);
   const policy = buildPolicy({
     mode: sandbox.mode,
+    preset: sandbox.preset,
     userHome,
     home: paths.home,
     workspaceRoot: settings.workspaceRoot,
     workdir,
-    roots: settings.allowedRoots,
+    roots,
     hostDir: dir,
     // Where the socket lies when the home's path is too long for one.
     hostWrite: [dirname(await socketPath(dir, "host.sock"))],
     runsDir: paths.runs,
-    sessionDir,
+    sessionDir: layout.stateDir,
     agentConfigDir,
     agentsDir: paths.agents,
+    extraWrite: [
+      ...sandbox.write,
+      ...(layout.taskDir ? [layout.taskDir] : []),
+      ...worktreeGrants(workdir, roots.map((root) => resolvePath(root, diskSeam))),
+    ],
     // The configuration holds the token wherever `--config` put it.
     denyRead: [...sandbox.denyRead, settings.configFile],
     programDirs: sourceRoots(),
@@ -67,19 +76,55 @@ export async function planSession(
   const self = selfCommand();
   return {
     hostId,
-    taskId: request.task_id,
-    key: request.key,
+    taskId,
+    key,
     workdir,
     command: [...self, ...launchArgs(policyFile, "host", [...self, "__host"])],
     spec: {
       policy: policyFile,
       runtime: request.runtime,
-      session_dir: sessionDir,
-      config_dir: configDir,
+      session_dir: layout.sessionDir,
+      temp_dir: layout.tempDir,
+      config_dir: layout.configDir,
       agent_binary: agentBinary,
       idle_ms: agent.idleMs,
       stall_ms: agent.stallMs,
       self,
+      workspace: workspaceOf(settings, directory, layout, taskId),
+    },
+  };
+}
+
+/** The roots that hold for a session: a project outside of them is one of its own. */
+function rootsOf({ allowedRoots }: Settings, { path, origin }: SessionDirectory): string[] {
+  return origin === "project" || origin === "chat" ? [...allowedRoots, path] : [...allowedRoots];
+}
+
+function makeOutside(layout: SessionLayout, agentConfigDir: string, ownLogin: boolean): void {
+  const made = [layout.stateDir, layout.tempDir];
+  if (!layout.ownState || ownLogin) made.push(agentConfigDir);
+  if (ownLogin) made.push(...CLAUDE_STATE_DIRS.map((name) => join(agentConfigDir, name)));
+  for (const path of made) Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
+}
+
+function workspaceOf(
+  { backendUrl, paths, workspaceRoot }: Settings,
+  { path, origin, clone }: SessionDirectory,
+  layout: SessionLayout,
+  taskId: number,
+): HostPlan["spec"]["workspace"] {
+  return {
+    origin,
+    clone,
+    attachments_dir: layout.attachmentsDir,
+    own_state: layout.ownState,
+    download_base: backendUrl,
+    chat_path: origin === "chat" ? path : null,
+    earlier: {
+      session_dir: layout.stateDir,
+      config_dir: layout.configDir === null ? null : join(path, ".claude"),
+      // Where Wegent's own executor kept the agent's session id.
+      python: [join(workspaceRoot, String(taskId)), join(paths.home, "sessions", String(taskId))],
     },
   };
 }

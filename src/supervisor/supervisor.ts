@@ -3,7 +3,14 @@
  * the network; the device worker does that and asks for hosts in small typed requests.
  */
 import type { Settings } from "../config/mod.ts";
-import type { FromWorker, HostStart, SelfcheckRow, ToWorker, WorkerStatus } from "../device/mod.ts";
+import type {
+  AdoptedHost,
+  FromWorker,
+  HostStart,
+  SelfcheckRow,
+  ToWorker,
+  WorkerStatus,
+} from "../device/mod.ts";
 import {
   AppError,
   type DaemonLock,
@@ -23,11 +30,12 @@ import {
   sandboxStatus,
   type Scope,
 } from "../scope/mod.ts";
-import { resolveWorkdir } from "../workdir/mod.ts";
 import { type ControlCommand, ControlServer } from "./control.ts";
 import { deviceScope, serverProxy } from "./device_scope.ts";
+import { Directories, directoriesFile, whereEvent } from "./directories.ts";
 import { DeviceWorkerProcess } from "./device_worker.ts";
 import { HostManager } from "./hosts.ts";
+import { openDirectory } from "./open_directory.ts";
 import { planSession } from "./session_plan.ts";
 
 /** How the daemon ended. */
@@ -39,6 +47,8 @@ export interface SupervisorOptions {
   readonly log: Logger;
   /** Finds (or installs) the agent's CLI; called before each new host. */
   agentBinary(): Promise<string>;
+  /** Reads the configuration again; without it `reload` is refused. */
+  reload?(): Promise<Settings>;
   /** Told of every registration. */
   onRegistered?(server: string): void;
   /** Told when the server refuses the credential. */
@@ -49,11 +59,14 @@ const WORKER_ANSWER_MS = 10_000;
 
 /** See the module comment. */
 export class Supervisor {
-  readonly #settings: Settings;
+  #settings: Settings;
   readonly #log: Logger;
-  readonly #scope: Scope;
+  #scope: Scope;
   readonly #sandbox: SandboxStatus;
   readonly #hosts: HostManager;
+  readonly #directories: Directories;
+  #toldFacts = "";
+  #onceRegistered: () => void = () => {};
   readonly #worker: DeviceWorkerProcess;
   readonly #waiting = new Map<number, (message: FromWorker) => void>();
   readonly #starting = new Map<string, Promise<ToWorker>>();
@@ -101,12 +114,13 @@ export class Supervisor {
       this.#lock.release();
       throw error;
     }
+    this.#directories = new Directories(directoriesFile(settings), log);
     this.#hosts = new HostManager(paths.hosts, {
       onData: (hostId, bytes) => this.#worker.send({ t: "host.data", hostId, bytes }),
       onClosed: (hostId) => this.#worker.send({ t: "host.closed", hostId }),
     }, log);
     this.#worker = new DeviceWorkerProcess({
-      permissions: renderWorkerPermissions(this.#scope),
+      permissions: () => renderWorkerPermissions(this.#scope),
       init: () => this.#init(),
       onMessage: (message) => this.#onMessage(message),
       log,
@@ -135,6 +149,7 @@ export class Supervisor {
     const end = await this.#ended.promise;
     this.#worker.stop();
     this.#control.close();
+    this.#directories.close();
     this.#lock?.release();
     return end;
   }
@@ -195,6 +210,7 @@ export class Supervisor {
         proxyUrl: serverProxy(this.#settings),
         caCerts: secure ? trustedCertificates(Deno.env.toObject()) : [],
         hosts: await this.#adoptedOnce(),
+        workdirs: this.#directories.facts(this.#settings),
         forbidden: { config: settings.configFile, home: settings.userHome },
       },
     };
@@ -217,11 +233,14 @@ export class Supervisor {
         return this.#hosts.send(message.hostId, message.line);
       case "host.kill":
         return void this.#hosts.kill(message.hostId);
+      case "directory.open":
+        return void this.#openDirectory(message.id, message.path);
       case "log":
         return this.#log.write(message.level, message.message, message.fields);
       case "registered":
         sendAtOnce();
         this.#registrations++;
+        this.#onceRegistered();
         this.#log.info("Registered", { server: message.server });
         return this.options.onRegistered?.(message.server);
       case "auth_refused":
@@ -269,39 +288,44 @@ export class Supervisor {
   }
 
   async #resolveHost(request: HostStart): Promise<ToWorker> {
-    const { settings } = this.options;
-    const resolved = resolveWorkdir({
-      taskId: request.task_id,
-      workdir: request.workdir,
-      policy: request.workdir_policy,
-    }, settings);
-    const live = this.#hosts.find(request.task_id, request.key);
-    if (live && live.workdir === resolved.path) {
-      return {
-        t: "host.started",
-        id: request.id,
-        host: live.hello,
-        workdir: live.workdir,
-        notice: resolved.notice,
-      };
-    }
-    if (live) await this.#hosts.kill(live.hello.hostId);
-    const host = await this.#hosts.start(
-      await planSession(
-        settings,
-        settings.paths.hosts,
-        request,
-        resolved.path,
-        await this.options.agentBinary(),
-      ),
-    );
-    return {
+    const settings = this.#settings;
+    const directory = await this.#directories.place(settings, request);
+    this.#tellDirectories();
+    const started = (host: AdoptedHost): ToWorker => ({
       t: "host.started",
       id: request.id,
       host,
-      workdir: resolved.path,
-      notice: resolved.notice,
-    };
+      where: whereEvent(directory),
+    });
+    const live = this.#hosts.find(request.task_id, request.key);
+    if (live && live.workdir === directory.path) return started(live.hello);
+    // A conversation has one directory at a time: the agent of the old one ends first.
+    if (live) await this.#hosts.kill(live.hello.hostId);
+    const binary = await this.options.agentBinary();
+    return started(
+      await this.#hosts.start(await planSession(settings, request, directory, binary)),
+    );
+  }
+
+  async #openDirectory(id: number, path: string): Promise<void> {
+    let error: string | null = null;
+    try {
+      const known = this.#directories.paths();
+      await openDirectory(this.#settings, path, known);
+    } catch (cause) {
+      const { message, remedy } = toAppError(cause);
+      error = remedy ? `${message}. ${remedy}` : message;
+    }
+    this.#worker.send({ t: "directory.opened", id, error });
+  }
+
+  /** Tells the worker what has changed, so that a page can offer it. */
+  #tellDirectories(): void {
+    const facts = this.#directories.facts(this.#settings);
+    const text = JSON.stringify(facts);
+    if (text === this.#toldFacts) return;
+    this.#toldFacts = text;
+    this.#worker.send({ t: "workdirs", facts });
   }
 
   // Commands ---------------------------------------------------------------------------------------
@@ -312,6 +336,8 @@ export class Supervisor {
         return await this.#status();
       case "selfcheck":
         return await this.#selfcheck();
+      case "reload":
+        return await this.#reload();
       case "stop":
         setTimeout(() => this.stop(), 10);
         return { pid: Deno.pid };
@@ -319,6 +345,44 @@ export class Supervisor {
         setTimeout(() => this.restart(), 10);
         return { pid: Deno.pid };
     }
+  }
+
+  /**
+   * Takes roots and rights of new sessions from the configuration as it is now. Hosts and their agents
+   * keep what they were started with; everything else needs a restart.
+   */
+  async #reload(): Promise<unknown> {
+    if (!this.options.reload) {
+      throw new AppError("reload_unsupported", "This device cannot read its configuration again");
+    }
+    const fresh = await this.options.reload();
+    const { allowedRoots, listedRoots, rootsFromEnvironment, projects, sandbox, openDirectory } =
+      fresh;
+    this.#settings = {
+      ...this.#settings,
+      allowedRoots,
+      listedRoots,
+      rootsFromEnvironment,
+      projects,
+      sandbox: { ...sandbox, mode: this.#settings.sandbox.mode },
+      openDirectory,
+    };
+    const before = this.#scope;
+    this.#scope = deviceScope(this.#settings);
+    this.#log.info("Configuration read again", { roots: listedRoots.roots });
+    // A worker that may do more than it should is replaced; one that may do less is as good as before,
+    // and the connection stays.
+    const withdrawn = before.write.some((path) => !this.#scope.write.includes(path));
+    if (withdrawn) await this.#replaceWorker();
+    else this.#tellDirectories();
+    return { roots: listedRoots.roots, from_environment: rootsFromEnvironment };
+  }
+
+  /** Resolves when the new worker has registered, or not in time. */
+  async #replaceWorker(): Promise<void> {
+    const registered = new Promise<void>((resolve) => this.#onceRegistered = resolve);
+    this.#worker.replace();
+    await Promise.race([registered, new Promise((r) => setTimeout(r, WORKER_ANSWER_MS))]);
   }
 
   async #status(): Promise<Record<string, unknown>> {

@@ -296,10 +296,12 @@ function isOthers(path: string, { workspaceRoot }: WorkdirContext, seam: Workdir
   return /^\d+$/.test(first) || first === "attachments";
 }
 
+type ProtectionContext = Pick<WorkdirContext, "workspaceRoot" | "userHome" | "executorHome">;
+
 /** True where no session works: see {@link protectedPlaces}; the home, our state, and what holds them. */
 export function isProtected(
   { path, root }: Inside,
-  context: Pick<WorkdirContext, "workspaceRoot" | "userHome" | "executorHome">,
+  context: ProtectionContext,
   seam: WorkdirSeam = workdirSeam,
 ): boolean {
   const real = (place: string) => seam.realPathNow(place) ?? place;
@@ -318,6 +320,17 @@ export function isProtected(
   return system.map((place) => fold(real(place))).some((place) =>
     isWithin(place, at) && (place === top || !isWithin(place, top))
   );
+}
+
+/** Why a directory can be no root of sessions, or null: a protected place is none, except the home. */
+export function whyNoRoot(path: string, context: ProtectionContext): string | null {
+  const real = workdirSeam.realPathNow(path) ?? path;
+  if (/^([A-Za-z]:)?[\\/]*$/.test(real)) return "It is the whole file system";
+  const [home, own, workspace] = [context.userHome, context.executorHome, context.workspaceRoot]
+    .map((place) => workdirSeam.realPathNow(place) ?? place);
+  if (real === home || isWithin(real, home!)) return null;
+  if (isWithin(real, own!) || isWithin(real, workspace!)) return null;
+  return isProtected({ path: real, root: real }, context) ? "It is a protected directory" : null;
 }
 
 const FOLDING = Deno.build.os === "darwin" || Deno.build.os === "windows";

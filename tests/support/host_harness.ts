@@ -306,7 +306,7 @@ async function prepare(root: string, options: HostOptions): Promise<HostSpec> {
       mode: options.sandbox ?? "off",
       workdir: await Deno.realPath(workdir),
       roots: [await Deno.realPath(root)],
-      boxes: { host: box, agent: box },
+      boxes: { host: box, agent: box, prepare: box },
     }),
   );
   return {
@@ -320,11 +320,21 @@ async function prepare(root: string, options: HostOptions): Promise<HostSpec> {
     task_id: 7,
     workdir: await Deno.realPath(workdir),
     session_dir: sessionDir,
+    temp_dir: join(sessionDir, "tmp"),
     config_dir: join(workdir, ".claude"),
     agent_binary: await claudeBinary(),
     idle_ms: options.idleMs ?? 600_000,
     stall_ms: options.stallMs ?? 300_000,
     self: programCommand(),
+    workspace: {
+      origin: "managed",
+      clone: null,
+      attachments_dir: join(workdir, "7:executor:attachments"),
+      own_state: false,
+      download_base: "",
+      chat_path: null,
+      earlier: { session_dir: sessionDir, config_dir: null, python: [] },
+    },
   };
 }
 

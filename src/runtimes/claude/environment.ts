@@ -22,6 +22,8 @@ export interface EnvironmentFacts {
   /** Value of {@link MARK_VARIABLE}. */
   readonly mark: string;
   readonly workdir: string;
+  /** Further variables of the turn, such as the login of its repository. @default {} */
+  readonly variables?: Env;
 }
 
 /** Result of {@link buildEnvironment}. */
@@ -94,6 +96,7 @@ export async function buildEnvironment(
     setIf(env, "WEGENT_SKILL_IDENTITY_TOKEN", request.skill_identity_token);
     setIf(env, "WEGENT_SKILL_USER_NAME", request.user_name);
   }
+  Object.assign(env, facts.variables);
   setDefaults(env);
   bypassProxyOnLoopback(env);
   Object.assign(env, {

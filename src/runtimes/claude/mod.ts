@@ -8,6 +8,7 @@ export type { TurnOutcome } from "./mapping.ts";
 export type { CliMessage } from "./messages.ts";
 export { buildPrompt } from "./prompt.ts";
 export type { PromptContent } from "./prompt.ts";
+export { resolveSecret } from "./secrets.ts";
 export { ClaudeProcess, mask } from "./session.ts";
 export type { ClaudeCommand, ClaudeExit, TurnListener } from "./session.ts";
 export { ensureClaude, findClaude } from "./discovery.ts";
