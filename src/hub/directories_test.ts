@@ -50,7 +50,8 @@ async function turn(
   const request = await device.event("task:execute");
   const run = new StubRun(device, request);
   await say(run);
-  await run.send("response.completed", { response: { output: [], ...response } });
+  const ack = await run.send("response.completed", { response: { output: [], ...response } });
+  assertEquals(ack.success, true);
   return { request, taskId: sent.task_id };
 }
 
@@ -139,7 +140,7 @@ Deno.test("nobody chose: the request is the one of any server, and the device's 
   const { request, taskId } = await turn(page, device, {}, async (run) => {
     assertEquals(await view(run.request.task_id), null);
     await run.send("response.workdir", { path, origin: "managed", code: null, notice: null });
-  });
+  }, { standalone_chat_workspace_path: "/chats/nobody/asked/for" });
   assertEquals(where(request), NOBODY_CHOSE);
   const shown = await view(taskId);
   assertEquals([shown.policy, shown.path, shown.origin], [null, path, "managed"]);
