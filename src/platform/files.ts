@@ -26,10 +26,14 @@ export function writeFileAtomic(path: string, text: string): void {
 
 /** Creates `path` and its parents, the last one with mode 0700. */
 export function ensurePrivateDir(path: string): void {
-  Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   try {
+    // First without the parents: the flags of an image end at `path`.
     Deno.mkdirSync(path, { mode: 0o700 });
   } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      return ensurePrivateDir(path);
+    }
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
     if (
       Deno.build.os !== "windows" &&

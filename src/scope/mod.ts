@@ -12,6 +12,13 @@ export {
   launchErrorOf,
   runLauncher,
 } from "./launcher.ts";
+export {
+  deriveProgramScope,
+  type ProgramPlaces,
+  type ProgramScope,
+  renderDenoFlags,
+  shellLine,
+} from "./flags.ts";
 export { diskSeam, type FileSeam, isWithin, resolvePath } from "./paths.ts";
 export {
   LAUNCH_KINDS,
@@ -22,11 +29,6 @@ export {
   type SandboxMode,
 } from "./policy.ts";
 export { type SandboxStatus, sandboxStatus } from "./status.ts";
-export {
-  deriveScope,
-  renderDenoFlags,
-  renderWorkerPermissions,
-  type Scope,
-  type ScopeInput,
-} from "./scope.ts";
+export { deriveScope, renderWorkerPermissions, type Scope, type ScopeInput } from "./scope.ts";
+export { soundRoots } from "./places.ts";
 export { renderSeatbelt } from "./seatbelt.ts";

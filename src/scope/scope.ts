@@ -1,11 +1,12 @@
 /**
  * The device worker's rights, derived from the allowed roots: one value, rendered as the permissions of
- * a Deno worker and as flags of `deno run`.
+ * a Deno worker. What the whole program works on is in `flags.ts`.
  *
  * Deno checks a link's own path, not where it leads, so every path is resolved here and the paths that
  * are handed to the worker have to be resolved the same way.
  */
 import { diskSeam, type FileSeam, isWithin, parent } from "./paths.ts";
+import { soundRoots } from "./places.ts";
 
 /** What the scope is derived from. Paths are absolute. */
 export interface ScopeInput {
@@ -72,12 +73,18 @@ export function deriveScope(input: ScopeInput, seam: FileSeam = diskSeam): Scope
   const trees = new Set([state]);
   const leftOut: Scope["leftOut"][number][] = [];
   const roots = [input.workspaceRoot, ...input.allowedRoots, input.chatsDir, input.projectsDir];
-  for (const path of new Set(roots)) {
-    if (path === undefined) continue;
+  const given = roots.filter((path) => path !== undefined);
+  const sound = new Set(soundRoots({ roots: given }, seam));
+  for (const path of new Set(given)) {
     const real = seam.realPath(path);
     const workspace = seam.realPath(input.workspaceRoot);
     if (real === null) leftOut.push({ path, reason: "It does not exist" });
-    else if (isWithin(real, home)) {
+    else if (!sound.has(real)) {
+      leftOut.push({
+        path,
+        reason: "It is reached through a link inside another root; list where it leads",
+      });
+    } else if (isWithin(real, home)) {
       leftOut.push({ path, reason: "It contains this program's own state" });
     } else if (isWithin(home, real) && (workspace === null || !isWithin(workspace, real))) {
       leftOut.push({ path, reason: "It belongs to this program's own state" });
@@ -119,17 +126,4 @@ export function renderWorkerPermissions(scope: Scope): Deno.PermissionOptionsObj
     ffi: false,
     import: false,
   };
-}
-
-/**
- * The scope as flags of `deno run` and `deno compile`, for an image whose roots are known when it is
- * built. They state what the program works on. What fences it is the worker and the OS sandbox, since the
- * program also needs processes and FFI, which go around every path permission (see decision 20).
- */
-export function renderDenoFlags(scope: Scope): string[] {
-  const list = (values: readonly string[]) =>
-    values.map((value) => value.replaceAll(",", ",,")).join(",");
-  const flags = [`--allow-read=${list(scope.read)}`, `--allow-write=${list(scope.write)}`];
-  if (scope.net.length > 0) flags.push(`--allow-net=${list(scope.net)}`);
-  return [...flags, "--allow-env", "--allow-run", "--allow-sys", "--allow-ffi", "--no-prompt"];
 }

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "../../tests/support/assert.ts";
 import { join } from "../platform/std/path.ts";
 import type { FileSeam } from "./paths.ts";
-import { deriveScope, renderDenoFlags, renderWorkerPermissions, type ScopeInput } from "./scope.ts";
+import { deriveScope, renderWorkerPermissions, type ScopeInput } from "./scope.ts";
 
 /** A disk on which only these paths exist; a value is where a link leads. */
 function disk(real: Record<string, string>): FileSeam {
@@ -22,8 +22,8 @@ const DISK: Record<string, string> = {
   [`${EH}/state`]: `${EH}/state`,
   [`${EH}/run`]: `${EH}/run`,
   "/home/u": "/home/u",
-  "/home/u/Projects": "/data/Projects",
-  "/home/u/secret": EH,
+  "/mnt/Projects": "/data/Projects",
+  "/mnt/secret": EH,
 };
 
 Deno.test("deriveScope() holds state, workspace and the server, and no process", () => {
@@ -39,12 +39,12 @@ Deno.test("deriveScope() holds state, workspace and the server, and no process",
 });
 
 Deno.test("deriveScope() resolves roots and leaves out what would open our home", () => {
-  const allowedRoots = ["/home/u/Projects", "/home/u", "/home/u/secret", `${EH}/run`, "/missing"];
+  const allowedRoots = ["/mnt/Projects", "/home/u", "/mnt/secret", `${EH}/run`, "/missing"];
   const scope = deriveScope({ ...INPUT, allowedRoots }, disk(DISK));
   assertEquals(scope.read, ["/data/Projects", `${EH}/state`, `${EH}/workspace`]);
   assertEquals(scope.leftOut.map(({ path }) => path), [
     "/home/u",
-    "/home/u/secret",
+    "/mnt/secret",
     `${EH}/run`,
     "/missing",
   ]);
@@ -62,21 +62,12 @@ Deno.test("deriveScope() names host and port of server and proxy", () => {
   assertThrows(() => net("file:///x"), TypeError);
 });
 
-Deno.test("renderDenoFlags() writes lists and escapes commas", () => {
-  const scope = {
-    read: ["/a,b", "/c"],
-    write: ["/c"],
-    run: false,
-    net: ["h:1"],
-    leftOut: [],
-  } as const;
-  const [read, write, net, ...rest] = renderDenoFlags(scope);
-  assertEquals([read, write, net], [
-    "--allow-read=/a,,b,/c",
-    "--allow-write=/c",
-    "--allow-net=h:1",
-  ]);
-  assertEquals(rest, ["--allow-env", "--allow-run", "--allow-sys", "--allow-ffi", "--no-prompt"]);
+Deno.test("deriveScope() leaves out a root behind a link inside another root", () => {
+  const made = { ...DISK, "/home/u/Projects": "/home/u/Projects", "/home/u/Projects/x": "/srv" };
+  const allowedRoots = ["/home/u/Projects", "/home/u/Projects/x"];
+  const scope = deriveScope({ ...INPUT, allowedRoots }, disk(made));
+  assertEquals(scope.write.includes("/srv"), false);
+  assertEquals(scope.leftOut.map(({ path }) => path), ["/home/u/Projects/x"]);
 });
 
 /** Attempts of a worker, by name, as source. */
