@@ -1,47 +1,8 @@
 /** Sessions in directories their users chose, on a device with the real Claude CLI. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
-import { callTool, say, script } from "../support/model.ts";
+import { say, script } from "../support/model.ts";
 import { agentPids, type DeviceFixture, LONG, until, withDevice, workdirOf } from "./fixture.ts";
-
-/** A turn whose agent tells where it works, by the real `pwd` of its shell. */
-const WHERE = script(
-  callTool("Bash", { command: "pwd -P > here.txt; pwd -P", description: "d" }),
-  say("done"),
-);
-
-interface Turn {
-  readonly status: string;
-  readonly error: string;
-  /** What the agent's shell said. */
-  readonly pwd: string;
-  /** All reasoning, where notices are. */
-  readonly notices: string;
-  /** The device's own word. */
-  readonly where: Readonly<Record<string, unknown>> | undefined;
-}
-
-/** Runs {@link WHERE} (or another prompt) with `fields` and tells what came of it. */
-async function turnIn(
-  { backend, request }: DeviceFixture,
-  fields: Record<string, unknown>,
-  { task_id, prompt = WHERE }: { task_id?: number; prompt?: string } = {},
-): Promise<Turn & { task_id: number; subtask_id: number }> {
-  const turn = { ...request(prompt, task_id ? { task_id } : {}), ...fields };
-  backend.execute(turn);
-  const done = await backend.waitTerminal(turn.subtask_id, LONG);
-  const events = backend.eventsOf(turn.subtask_id);
-  const notices = events.filter((e) => e.event === "response.reasoning_summary_text.delta")
-    .map((e) => e.data?.["delta"]).join("");
-  return {
-    task_id: turn.task_id,
-    subtask_id: turn.subtask_id,
-    status: done.status,
-    error: done.error,
-    pwd: [...done.tools.values()][0]?.output ?? "",
-    notices,
-    where: events.find((e) => e.event === "response.workdir")?.data,
-  };
-}
+import { exists, running, turnIn, WHERE } from "./workdir_turn.ts";
 
 /** Everything about a tree that a write would change. */
 function snapshot(dir: string): string {
@@ -58,20 +19,19 @@ function snapshot(dir: string): string {
   return rows.join("\n");
 }
 
-function roots(fixtureHome: string): Record<string, string> {
-  return { LOCAL_WORKDIR_ALLOWED_ROOTS: `${fixtureHome}/Projects` };
-}
-
 /** A device that allows `~/Projects`. */
 async function withProjects(
   test: (fixture: DeviceFixture, projects: string) => Promise<void>,
   env: Record<string, string> = {},
 ): Promise<void> {
-  await withDevice({ env: { ...roots("~"), ...env } }, async (fixture) => {
-    const projects = `${fixture.world.home}/Projects`;
-    for (const name of ["A", "B"]) Deno.mkdirSync(`${projects}/${name}`, { recursive: true });
-    await test(fixture, projects);
-  });
+  await withDevice(
+    { env: { LOCAL_WORKDIR_ALLOWED_ROOTS: "~/Projects", ...env } },
+    async (fixture) => {
+      const projects = `${fixture.world.home}/Projects`;
+      for (const name of ["A", "B"]) Deno.mkdirSync(`${projects}/${name}`, { recursive: true });
+      await test(fixture, projects);
+    },
+  );
 }
 
 Deno.test("two tasks work in two directories, each agent's own pwd says so", () =>
@@ -80,8 +40,8 @@ Deno.test("two tasks work in two directories, each agent's own pwd says so", () 
       turnIn(fixture, { workdir: "~/Projects/A", workdir_policy: "existing" }),
       turnIn(fixture, { workdir: `${projects}/B`, workdir_policy: "existing" }),
     ]);
-    assertEquals([a.status, a.pwd], ["COMPLETED", `${projects}/A`], a.error);
-    assertEquals([b.status, b.pwd], ["COMPLETED", `${projects}/B`], b.error);
+    assertEquals([a.status, a.output], ["COMPLETED", `${projects}/A`], a.error);
+    assertEquals([b.status, b.output], ["COMPLETED", `${projects}/B`], b.error);
     assertEquals(Deno.readTextFileSync(`${projects}/A/here.txt`).trim(), `${projects}/A`);
     assertEquals([a.where?.["path"], a.where?.["origin"], a.where?.["notice"]], [
       `${projects}/A`,
@@ -103,7 +63,7 @@ Deno.test("a directory outside the roots is untouched, the work is done in a man
     const turn = await turnIn(fixture, { workdir: outside, workdir_policy: "existing" });
     assertEquals(turn.status, "COMPLETED", turn.error);
     const managed = workdirOf(fixture.world, turn.task_id);
-    assertEquals(turn.pwd, managed);
+    assertEquals(turn.output, managed);
     assertStringIncludes(turn.notices, `instead of "${outside}"`);
     assertStringIncludes(turn.notices, "outside the allowed roots");
     assertEquals([turn.where?.["code"], turn.where?.["origin"]], [
@@ -117,7 +77,7 @@ Deno.test("a request without directory fields behaves as ever", () =>
   withProjects(async (fixture) => {
     const turn = await turnIn(fixture, {});
     const managed = workdirOf(fixture.world, turn.task_id);
-    assertEquals([turn.status, turn.pwd, turn.notices], ["COMPLETED", managed, ""]);
+    assertEquals([turn.status, turn.output, turn.notices], ["COMPLETED", managed, ""]);
     assert(Deno.statSync(`${managed}/.claude`).isDirectory);
     assertEquals(exists(`${managed}/.wegent`), false);
   }));
@@ -128,14 +88,14 @@ Deno.test("a follow-up stays where its conversation is, also over a restart; a c
     const [agent] = agentPids(fixture.world);
     const { task_id } = first;
     const second = await turnIn(fixture, {}, { task_id });
-    assertEquals([second.pwd, second.notices], [`${projects}/A`, ""]);
+    assertEquals([second.output, second.notices], [`${projects}/A`, ""]);
     assertEquals(agentPids(fixture.world), [agent], "the live agent goes on");
 
     fixture.daemon.signal("SIGTERM");
     await fixture.daemon.exited(LONG);
     await fixture.startDaemon();
     const third = await turnIn(fixture, {}, { task_id });
-    assertEquals([third.pwd, third.notices], [`${projects}/A`, ""], third.error);
+    assertEquals([third.output, third.notices], [`${projects}/A`, ""], third.error);
 
     const [old] = agentPids(fixture.world);
     const moved = await turnIn(
@@ -143,7 +103,7 @@ Deno.test("a follow-up stays where its conversation is, also over a restart; a c
       { workdir: "~/Projects/B", workdir_policy: "existing" },
       { task_id },
     );
-    assertEquals(moved.pwd, `${projects}/B`, moved.error);
+    assertEquals(moved.output, `${projects}/B`, moved.error);
     assertMatch(
       moved.notices,
       /has changed from \S+\/A to \S+\/B; a new session of the agent starts/,
@@ -166,7 +126,7 @@ Deno.test("roots add takes effect for new sessions and leaves running ones alone
     assertEquals(added.code, 0, added.stderr);
     assertStringIncludes(added.stderr, "running device uses this");
     const accepted = await turnIn(fixture, { workdir: dir });
-    assertEquals([accepted.pwd, accepted.notices], [dir, ""], accepted.error);
+    assertEquals([accepted.output, accepted.notices], [dir, ""], accepted.error);
     const listed = await world.run(["roots", "list"]);
     assertMatch(listed.stdout, /Later +yours/);
     const done = await backend.waitTerminal(slow.subtask_id, LONG);
@@ -199,13 +159,13 @@ Deno.test("projects, worktrees and bots name directories too, in their order", (
     const local = { workspace_source: "local_path", project_id: 3 };
     const made = `${fixture.world.home}/work/new`;
     const project = await turnIn(fixture, { ...local, project_workspace_path: "~/work/new" });
-    assertEquals([project.pwd, project.where?.["origin"]], [made, "project"], project.error);
+    assertEquals([project.output, project.where?.["origin"]], [made, "project"], project.error);
     const both = await turnIn(fixture, {
       ...local,
       project_workspace_path: made,
       workdir: "~/Projects/A",
     });
-    assertEquals(both.pwd, `${projects}/A`, "the session's workdir comes first");
+    assertEquals(both.output, `${projects}/A`, "the session's workdir comes first");
     const outside = await turnIn(fixture, { ...local, project_workspace_path: "/srv/elsewhere" });
     assertEquals(outside.status, "FAILED");
     assertStringIncludes(outside.error, "wegent-executor roots add /srv/elsewhere");
@@ -217,52 +177,42 @@ Deno.test("projects, worktrees and bots name directories too, in their order", (
     assertStringIncludes(gone.error, "is gone");
     const bot = fixture.request(WHERE)["bot"] as Record<string, unknown>[];
     const byBot = await turnIn(fixture, { bot: [{ ...bot[0], cwd: "~/Projects/B" }] });
-    assertEquals([byBot.pwd, byBot.where?.["origin"]], [`${projects}/B`, "bot"], byBot.error);
+    assertEquals([byBot.output, byBot.where?.["origin"]], [`${projects}/B`, "bot"], byBot.error);
   }));
 
 Deno.test("a project is writable for its own sessions only", () =>
   withProjects(async (fixture, projects) => {
     const made = `${fixture.world.home}/work/own`;
     Deno.mkdirSync(made, { recursive: true });
-    const write = script(
-      callTool("Bash", { command: `echo x > ${made}/by-another; echo $?`, description: "d" }),
-      say("done"),
-    );
+    const write = running(`echo x > ${made}/by-another; echo $?`);
     const other = await turnIn(fixture, { workdir: `${projects}/A` }, { prompt: write });
-    assertEquals(exists(`${made}/by-another`), false, other.pwd);
+    assertEquals(exists(`${made}/by-another`), false, other.output);
     const own = await turnIn(fixture, {
       workspace_source: "local_path",
       project_id: 3,
       project_workspace_path: made,
     }, { prompt: write });
-    assertEquals(exists(`${made}/by-another`), true, own.pwd);
+    assertEquals(exists(`${made}/by-another`), true, own.output);
   }));
 
 Deno.test("a standalone chat gets a directory of its own, reports it, and goes on in it", () =>
   withDevice({ env: { WEGENT_EXECUTOR_CHATS_DIR: "~/chats" } }, async (fixture) => {
     const chat = { standalone_chat_workspace: true, project_id: 0 };
     const first = await turnIn(fixture, chat, { prompt: `你好 world! ${WHERE}` });
-    assertMatch(first.pwd, /\/chats\/\d{4}-\d\d-\d\d\/你好-world-/, first.error);
+    assertMatch(first.output, /\/chats\/\d{4}-\d\d-\d\d\/你好-world-/, first.error);
     const completed = fixture.backend.eventsOf(first.subtask_id)
       .find((e) => e.event === "response.completed");
     const response = completed?.data?.["response"] as Record<string, unknown>;
-    assertEquals(response["standalone_chat_workspace_path"], first.pwd);
+    assertEquals(response["standalone_chat_workspace_path"], first.output);
     const next = await turnIn(
       fixture,
-      { ...chat, project_workspace_path: first.pwd },
+      { ...chat, project_workspace_path: first.output },
       { task_id: first.task_id },
     );
-    assertEquals([next.pwd, next.notices], [first.pwd, ""], next.error);
+    assertEquals([next.output, next.notices], [first.output, ""], next.error);
     const twin = await turnIn(fixture, chat, { prompt: `你好 world! ${WHERE}` });
-    assert(twin.pwd !== first.pwd && twin.pwd.startsWith(first.pwd.slice(0, -3)), twin.pwd);
+    assert(
+      twin.output !== first.output && twin.output.startsWith(first.output.slice(0, -3)),
+      twin.output,
+    );
   }));
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
