@@ -260,7 +260,7 @@ guardedTest({
       await second.send("response.workdir", {
         path: "/home/ann/Projects/A",
         origin: "session",
-        code: "workdir_changed",
+        code: null,
         notice: "A new session was started",
       });
       await page.getByTestId("directory-mark").getByText("Changed").waitFor();

@@ -98,9 +98,11 @@ function taskDevice(s: State): DeviceInfo | null {
   return s.devices.find((d) => d.device_id === id) ?? null;
 }
 
-/** The sign that the directory is not the one asked for; it brings the notice back. */
+/** The sign that there is something to say of the directory; it brings the notice back. */
 function Mark({ workdir }: { workdir: TaskWorkdir }) {
-  const text = workdir.code === "workdir_changed" ? "Changed" : "Fallback";
+  // Without a reason the directory is the one asked for, and merely another one than before.
+  const asAsked = workdir.code === null || workdir.code === "workdir_changed";
+  const text = asAsked ? "Changed" : "Fallback";
   return (
     <button
       type="button"
