@@ -7,6 +7,9 @@ import { checkBranch, checkedRemote, maskAddress, type Remote, sameRemote } from
 import { lstatOrNull, OWN_DIR, Staging } from "./staging.ts";
 import type { CloneJob, GitIdentity, PrepareSeam } from "./types.ts";
 
+/** More submodules are not tried one by one. */
+const MAX_SUBMODULES = 200;
+
 /** What {@link ensureCheckout} works on. */
 export interface CheckoutJob {
   readonly workdir: string;
@@ -103,14 +106,44 @@ async function clone(work: Work, staging: Staging): Promise<Checkout> {
 /** Fetches submodules. One that may not be read leaves its directory empty, as git itself does. */
 async function submodules(work: Work, stage: string): Promise<string[]> {
   if (!lstatOrNull(join(stage, ".gitmodules"))?.isFile) return [];
-  const args = ["submodule", "update", "--init", "--recursive", "--progress"];
+  if (await updateSubmodules(work, stage, []) === null) return [];
+  // Git gives up on all when it cannot have one; the others are fetched one by one. Forced, because it
+  // takes those it has fetched already, but not written yet, for complete.
+  const config = [
+    "config",
+    "--file",
+    ".gitmodules",
+    "--null",
+    "--get-regexp",
+    "^submodule\\..*\\.path$",
+  ];
+  const listed = await work.git.ask(config, stage) ?? "";
+  const paths = listed.split("\0").filter(Boolean).map((entry) => entry.split("\n")[1] ?? "");
+  const missing: string[] = [];
+  for (const path of paths.slice(0, MAX_SUBMODULES)) {
+    const why = await updateSubmodules(work, stage, ["--force", "--", path]);
+    if (why !== null) missing.push(`The submodule "${path}" could not be fetched: ${why}`);
+  }
+  return missing;
+}
+
+/**
+ * @returns Null, or why it did not work.
+ * @throws {AppError} When the next submodule would not work either.
+ */
+async function updateSubmodules(
+  work: Work,
+  stage: string,
+  which: readonly string[],
+): Promise<string | null> {
+  const args = ["submodule", "update", "--init", "--recursive", "--progress", ...which];
   const ended = await work.git.run(args, { cwd: stage, network: true });
-  if (ended.code === 0) return [];
+  if (ended.code === 0) return null;
   const code = failureCode(ended.stderr);
   if (ended.stopped || code === "clone_network" || code === "clone_disk_full") {
     throw gitFailure(ended, { ...work, branch: null });
   }
-  return [`Not every submodule could be fetched: ${lastWords(ended.stderr)}`];
+  return lastWords(ended.stderr);
 }
 
 /** Name and address for commits in a checkout of ours; a checkout of the user's keeps its own. */

@@ -33,7 +33,13 @@ export async function excludeOwnDir(git: Git, workdir: string): Promise<string |
 /** A look at the disk, so that no process is started where there is no repository. */
 function insideCheckout(workdir: string): boolean {
   for (let at = workdir;; at = dirname(at)) {
-    if (lstatOrNull(join(at, ".git")) !== null) return true;
+    try {
+      if (lstatOrNull(join(at, ".git")) !== null) return true;
+    } catch (error) {
+      // The executable of an image looks at nothing above its roots.
+      if (error instanceof Deno.errors.NotCapable) return false;
+      throw error;
+    }
     if (dirname(at) === at) return false;
   }
 }
