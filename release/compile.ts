@@ -1,12 +1,13 @@
 // deno-lint-ignore-file no-console -- a build tool
 /**
  * Builds the one-file executable:
- * `deno task compile [--target TRIPLE] [--output FILE] [--roots LIST [--home DIR]]`.
+ * `deno task compile [--target TRIPLE] [--output FILE] [--roots LIST [--home DIR] [--read LIST]]`.
  *
  * `--roots` is for an image whose working directories are known when it is built: a comma list that
  * becomes the executable's `--allow-read` and `--allow-write`, and its `LOCAL_WORKDIR_ALLOWED_ROOTS`
  * where the environment sets none. `--home` is its WEGENT_EXECUTOR_HOME in the same way; without it the
- * builder's. Home directory and paths are those of the machine that builds, which is the image.
+ * builder's. `--read` names further directories it reads, such as that of an agent's CLI outside of
+ * `/usr`. Home directory and paths are those of the machine that builds, which is the image.
  *
  * The code is bundled first: loading a few files instead of hundreds halves the start, and packages
  * that only tests and tools use stay out. `--no-code-cache`: the
@@ -25,8 +26,8 @@ const PERMISSIONS = ["read", "write", "net", "env", "run", "sys", "ffi"].map((p)
 /** Entries of the bundle: the program, and the workers that no import names. */
 const ENTRIES = ["main.ts", "src/device/worker.ts", "src/hub/worker.ts"];
 
-const args = parseArgs(Deno.args, { string: ["target", "output", "roots", "home"] });
-const image = imageOf(args["roots"], args["home"]);
+const args = parseArgs(Deno.args, { string: ["target", "output", "roots", "home", "read"] });
+const image = imageOf(args["roots"], args["home"], args["read"]);
 const output = typeof args["output"] === "string"
   ? args["output"]
   : join(ROOT, "dist/wegent-executor");
@@ -37,9 +38,12 @@ const bundle = join(ROOT, image ? "dist/bundle-image" : "dist/bundle");
 function imageOf(
   list: unknown,
   home: unknown,
+  read: unknown,
 ): { flags: string[]; env: Record<string, string> } | null {
   if (list === undefined && home === undefined) return null;
-  const listed = String(list ?? "").split(",").map((root) => root.trim()).filter(Boolean);
+  const split = (value: unknown) =>
+    String(value ?? "").split(",").map((path) => path.trim()).filter(Boolean);
+  const listed = split(list);
   if (listed.length === 0) throw new Error('Expected a comma list of directories for "--roots"');
   const userHome = Deno.env.get("HOME");
   if (!userHome) throw new Error("Cannot find the home directory of the image: HOME is not set");
@@ -56,7 +60,7 @@ function imageOf(
     home: executorHome,
     workspaceRoot: join(executorHome, "workspace"),
     roots: [...roots, expandHome(chats, userHome)],
-    path: "/usr/local/bin:/usr/bin:/bin",
+    path: ["/usr/local/bin", "/usr/bin", "/bin", ...split(read)].join(":"),
   }));
   return {
     // The rest of the flags is the same for every executable.

@@ -49,7 +49,8 @@ export interface FencesReport {
   readonly agent: BoxReport;
   readonly command: BoxReport;
   readonly projects: Settings["projects"];
-  readonly denoFlags: readonly string[];
+  /** One word each. @throws {AppError} `path_with_comma`. */
+  denoFlags(): string[];
 }
 
 /** Derives the report. Looks at the disk and changes nothing. */
@@ -69,7 +70,7 @@ export function fencesOf(settings: Settings): FencesReport {
     agent: reportOf(agent),
     command: reportOf(command),
     projects,
-    denoFlags: renderDenoFlags(programScope(settings)),
+    denoFlags: () => renderDenoFlags(programScope(settings)),
   };
 }
 

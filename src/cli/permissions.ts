@@ -1,5 +1,5 @@
 /** `wegent-executor permissions`: each fence, what it allows, whether it is active. */
-import { EXIT } from "../platform/mod.ts";
+import { AppError, EXIT } from "../platform/mod.ts";
 import { shellLine } from "../scope/mod.ts";
 import { type BoxReport, fencesOf, type FencesReport } from "./_fences.ts";
 import { parseFlags, type Usage, usageError } from "./arguments.ts";
@@ -33,7 +33,7 @@ export default async function permissions(args: string[]): Promise<number> {
   const { json, "deno-flags": flagsOnly } = parsed.flags;
   if (json && flagsOnly) throw usageError(USAGE, 'Expected one of "--json" and "--deno-flags"');
   const fences = fencesOf(await loadSettings(configSources(parsed.flags)));
-  if (flagsOnly) print(shellLine(fences.denoFlags));
+  if (flagsOnly) print(shellLine(fences.denoFlags()));
   else if (json) printJson(asJson(fences));
   else show(fences);
   return EXIT.ok;
@@ -50,8 +50,18 @@ function asJson(fences: FencesReport): unknown {
     worker: { active: true, permissions: worker, left_out: leftOut },
     sandbox: { ...sandbox, agent: boxJson(agent), command: boxJson(command) },
     resolver: { active: true, roots, projects },
-    deno_flags: fences.denoFlags,
+    ...flagsJson(fences),
   };
+}
+
+/** A path that no flag can hold is no reason to show nothing else. */
+function flagsJson(fences: FencesReport): Record<string, unknown> {
+  try {
+    return { deno_flags: fences.denoFlags() };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return { deno_flags: null, deno_flags_error: error.message };
+  }
 }
 
 function boxJson({ write, keptFromWriting, unreadable, butReadable }: BoxReport): unknown {

@@ -5,6 +5,7 @@
  * The flags are a statement of what the program works on, not a fence: it also needs processes and FFI,
  * which go around every path permission. What fences it in are the worker and the sandbox (decision 20).
  */
+import { AppError } from "../platform/errors.ts";
 import { child, diskSeam, type FileSeam, isWithin, resolvePath } from "./paths.ts";
 
 /** Where the program's things lie. Paths absolute. */
@@ -69,10 +70,29 @@ function bothNames(paths: readonly string[], seam: FileSeam): string[] {
   return names.filter((path) => !names.some((other) => other !== path && isWithin(other, path)));
 }
 
-/** The flags, one word each; a path with a comma has it doubled, as Deno wants. */
-export function renderDenoFlags({ read, write }: ProgramScope): string[] {
-  const list = (paths: readonly string[]) =>
-    paths.map((path) => path.replaceAll(",", ",,")).join(",");
+/**
+ * The flags, one word each.
+ *
+ * @param version Of the Deno that takes them. @default the one that runs this
+ * @throws {AppError} `path_with_comma`: up to Deno 2.6 a comma in a path is written twice; 2.9 takes every
+ *   comma for the end of a path, so that such a path cannot be said.
+ */
+export function renderDenoFlags(
+  { read, write }: ProgramScope,
+  version: string = Deno.version.deno,
+): string[] {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const list = (paths: readonly string[]) => {
+    const wrong = paths.find((path) => path.includes(","));
+    if (wrong !== undefined && (major > 2 || minor > 6)) {
+      throw new AppError(
+        "path_with_comma",
+        `Cannot say "${wrong}" in flags of Deno ${version}: it holds a comma`,
+        { remedy: "Rename the directory, or list the one above it" },
+      );
+    }
+    return paths.map((path) => path.replaceAll(",", ",,")).join(",");
+  };
   return [
     `--allow-read=${list(read)}`,
     `--allow-write=${list(write)}`,

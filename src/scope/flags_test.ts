@@ -1,4 +1,5 @@
-import { assert, assertEquals } from "../../tests/support/assert.ts";
+import { assert, assertEquals, assertThrows } from "../../tests/support/assert.ts";
+import { AppError } from "../platform/errors.ts";
 import { deriveProgramScope, type ProgramPlaces, renderDenoFlags, shellLine } from "./flags.ts";
 import type { FileSeam } from "./paths.ts";
 
@@ -41,8 +42,8 @@ Deno.test("deriveProgramScope() adds a configuration and directories that lie el
 });
 
 Deno.test("renderDenoFlags() limits files, and says openly that nothing else is", () => {
-  const [read, write, ...rest] = renderDenoFlags({ read: ["/a,b", "/c"], write: ["/c"] });
-  assertEquals([read, write], ["--allow-read=/a,,b,/c", "--allow-write=/c"]);
+  const [read, write, ...rest] = renderDenoFlags({ read: ["/a b", "/c"], write: ["/c"] });
+  assertEquals([read, write], ["--allow-read=/a b,/c", "--allow-write=/c"]);
   assertEquals(rest.filter((flag) => flag.startsWith("--allow-")), [
     "--allow-net",
     "--allow-env",
@@ -50,6 +51,14 @@ Deno.test("renderDenoFlags() limits files, and says openly that nothing else is"
     "--allow-sys",
     "--allow-ffi",
   ]);
+});
+
+Deno.test("renderDenoFlags() writes a comma twice where Deno understands that, else refuses it", () => {
+  const scope = { read: ["/a,b", "/c"], write: ["/c"] };
+  assertEquals(renderDenoFlags(scope, "2.6.8")[0], "--allow-read=/a,,b,/c");
+  for (const version of ["2.9.6", "3.0.0"]) {
+    assertThrows(() => renderDenoFlags(scope, version), AppError, "/a,b");
+  }
 });
 
 Deno.test("shellLine() is one line that a shell takes apart into the same words", async () => {
