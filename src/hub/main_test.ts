@@ -1,7 +1,10 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "../../tests/support/assert.ts";
 import { freePort, Peer, StubDevice, until } from "../../tests/support/hub_fixture.ts";
 import { AppError } from "../platform/mod.ts";
+import { openAllOfLibc } from "../platform/libc.ts";
 import { startHub } from "./mod.ts";
+
+openAllOfLibc();
 
 async function answers(url: string): Promise<boolean> {
   try {

@@ -1,6 +1,9 @@
 import { assertEquals } from "../../tests/support/assert.ts";
 import { Peer } from "../../tests/support/hub_fixture.ts";
+import { openAllOfLibc } from "../platform/libc.ts";
 import { startHub } from "./mod.ts";
+
+openAllOfLibc();
 
 const encoder = new TextEncoder();
 
