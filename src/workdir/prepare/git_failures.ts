@@ -14,7 +14,11 @@ export type GitFailureCode =
 
 /** The first row that matches counts: a full disk also breaks the connection, which git complains of too. */
 const MEANINGS: readonly [GitFailureCode, RegExp][] = [
-  ["clone_disk_full", /No space left on device|Disk quota exceeded|ENOSPC|File too large/i],
+  [
+    "clone_disk_full",
+    // In a directory just made, writing fails for no other reason, which git often does not tell.
+    /No space left on device|Disk quota exceeded|ENOSPC|File too large|unable to write (?:file|new index|loose|sha1)/i,
+  ],
   [
     "branch_not_found",
     /Remote branch .+ not found|couldn't find remote ref|invalid reference:|no such ref was fetched/i,

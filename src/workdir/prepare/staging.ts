@@ -25,7 +25,7 @@ export const OWN_DIR = ".wegent";
 const OWN_NAMES = new Set(["session", "attachments", ".claude", "clone"]);
 /** Somebody else's clone into the same directory may take this long. */
 const LOCK_MS = 30 * 60_000;
-const MAX_MOVES = 10_000;
+const MAX_MOVES = 100_000;
 
 const moves = z.object({
   version: z.literal(1),
