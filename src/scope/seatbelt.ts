@@ -1,15 +1,22 @@
 /**
  * A box as the text of a Seatbelt profile, for `/usr/bin/sandbox-exec -p` on macOS.
  *
- * Not used by the launcher yet: nobody has run it on a Mac, and `sandboxStatus()` says so. Seatbelt can
- * deny, and the last rule that matches wins, so the profile follows the box's own order of precedence:
- * the more specific path comes later, and on the same path the denial does.
+ * Not used by the launcher yet: nobody has run it on a Mac, and `sandboxStatus()` says so. What can be
+ * checked elsewhere is the text: `golden/` holds the profiles of real boxes.
+ *
+ * Seatbelt can deny, and the last rule that matches wins, so the profile follows the box's own order of
+ * precedence: the more specific path comes later, and on the same path the denial does. What may not be
+ * read may not be changed either. Profiles do not nest, so that on a Mac only the innermost process (the
+ * agent, git, a command) can have one.
  */
 import type { Box } from "./box.ts";
 import { components } from "./paths.ts";
 
 /** Device nodes every program expects; terminals match by pattern. */
-const DEVICES = ["null", "zero", "random", "urandom", "tty", "ptmx", "dtracehelper"];
+const DEVICES = [
+  ...["null", "zero", "random", "urandom", "tty", "ptmx", "dtracehelper"],
+  ...["stdin", "stdout", "stderr"],
+];
 
 /** Renders the profile. Paths must be resolved: `/tmp` is a link on macOS. */
 export function renderSeatbelt(box: Box): string {
@@ -20,7 +27,7 @@ export function renderSeatbelt(box: Box): string {
     "(version 1)",
     "(allow default)",
     "(deny file-write*)",
-    `(allow file-write* file-ioctl ${devices} (regex #"^/dev/ttys[0-9]+$"))`,
+    `(allow file-write* file-ioctl ${devices} (regex #"^/dev/(ttys|fd/)[0-9]+$"))`,
     ...write,
     ...read,
     "(deny signal)",

@@ -18,6 +18,7 @@ export const CACHES: readonly string[] = [
   ".nuget/packages",
   ".ivy2/cache",
   ".sbt/boot",
+  "Library/Caches",
 ];
 
 /**
