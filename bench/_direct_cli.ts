@@ -35,7 +35,8 @@ export class DirectCli implements AsyncDisposable {
       configDir: `${world.home}/.claude`,
       tempDir: world.tmp,
       workdir: world.home,
-      sessionDir: world.tmp,
+      stateDir: world.tmp,
+      variables: {},
       mark: world.id,
     };
     const request = executeRequest.parse(requestTo(modelUrl, "x"));

@@ -1,6 +1,6 @@
 /** Keeps the agent's process alive between turns and starts another one when that does not fit. */
 import { AppError, ensurePrivateDir, type Logger, writeFileAtomic } from "../platform/mod.ts";
-import { ClaudeProcess, type LaunchPlan, planArguments } from "../runtimes/mod.ts";
+import type { AgentPlan, AgentProcess, Runtime, SessionStart } from "../runtimes/mod.ts";
 import { launchArgs } from "../scope/mod.ts";
 import type { HostSpec } from "./attach_protocol.ts";
 import { reapOrphans, sweep } from "./processes.ts";
@@ -11,7 +11,7 @@ const SETTLE_MS = 2000;
 
 /** A process ready for a turn. */
 export interface AcquiredAgent {
-  readonly process: ClaudeProcess;
+  readonly process: AgentProcess;
   /** `live`: kept from the turn before. */
   readonly how: "live" | "resume" | "fresh";
 }
@@ -19,12 +19,13 @@ export interface AcquiredAgent {
 /** See the module comment. */
 export class AgentKeeper {
   readonly session: SessionFile;
-  #process: ClaudeProcess | null = null;
+  #process: AgentProcess | null = null;
   #fingerprint = "";
   /** Resolves when nothing of the last process is left. */
   #cleaned: Promise<void> = Promise.resolve();
 
   constructor(
+    private readonly runtime: Runtime,
     private readonly spec: HostSpec,
     private readonly log: Logger,
     private readonly onAgent: (pid: number | null) => void,
@@ -50,36 +51,31 @@ export class AgentKeeper {
    *
    * @param fresh Begins a new conversation in a new process.
    */
-  async acquire(plan: LaunchPlan, fresh: boolean): Promise<AcquiredAgent> {
+  async acquire(plan: AgentPlan, fresh: boolean): Promise<AcquiredAgent> {
     const live = this.#process;
-    if (live && !fresh && this.#fingerprint === plan.fingerprint && await settled(live)) {
+    if (live && !fresh && this.#fingerprint === plan.fingerprint && await live.settle(SETTLE_MS)) {
       return { process: live, how: "live" };
     }
     await this.end();
     const saved = fresh ? null : this.session.read();
-    const argv = planArguments(
-      plan,
-      saved
-        ? { kind: "resume", id: saved.id, model: saved.model }
-        : { kind: "fresh", id: crypto.randomUUID() },
-    );
-    return { process: this.#start(plan, argv), how: saved ? "resume" : "fresh" };
+    const session: SessionStart = saved
+      ? { kind: "resume", id: saved.id, model: saved.model }
+      : { kind: "fresh", id: crypto.randomUUID() };
+    return { process: this.#start(plan, session), how: saved ? "resume" : "fresh" };
   }
 
-  #start(plan: LaunchPlan, args: readonly string[]): ClaudeProcess {
+  #start(plan: AgentPlan, session: SessionStart): AgentProcess {
     const { spec } = this;
     for (const { path, text } of plan.files) writeFileAtomic(path, text);
     ensurePrivateDir(this.tempDir);
     if (spec.config_dir !== null) ensurePrivateDir(spec.config_dir);
     requireDirectory(spec.workdir);
-    const process = ClaudeProcess.start({
-      argv: [
-        ...spec.self,
-        ...launchArgs(spec.policy, "agent", [spec.agent_binary, ...args]),
-      ],
-      env: { ...plan.env, ...sourceCache(spec) },
+    const process = this.runtime.start(plan, {
+      launch: [...spec.self, ...launchArgs(spec.policy, "agent", [])],
+      binary: spec.agent_binary,
       cwd: spec.workdir,
-      secrets: plan.secrets,
+      env: sourceCache(spec),
+      session,
     });
     this.#process = process;
     this.#fingerprint = plan.fingerprint;
@@ -119,14 +115,6 @@ export class AgentKeeper {
   reap(): void {
     reapOrphans(new Set(this.#process ? [this.#process.pid] : []));
   }
-}
-
-/** A process that works for nobody is interrupted first, so that it does not mix with the turn. */
-async function settled(process: ClaudeProcess): Promise<boolean> {
-  if (process.exited) return false;
-  if (!process.busy) return true;
-  await process.interrupt(SETTLE_MS);
-  return await process.idle(SETTLE_MS) && !process.exited;
 }
 
 function requireDirectory(path: string): void {

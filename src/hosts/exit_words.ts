@@ -1,10 +1,10 @@
 /** The unexpected end of an agent's process in words a person understands. */
 import type { ErrorCode } from "../protocol/mod.ts";
-import type { ClaudeExit } from "../runtimes/mod.ts";
+import type { AgentExit } from "../runtimes/mod.ts";
 import { launchErrorOf } from "../scope/mod.ts";
 
 /** Message and code for a process that ended without a result. */
-export function describeExit(exit: ClaudeExit): { code: ErrorCode; message: string } {
+export function describeExit(exit: AgentExit): { code: ErrorCode; message: string } {
   const launch = launchErrorOf(exit.stderr);
   if (launch) {
     return {

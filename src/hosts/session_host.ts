@@ -14,6 +14,7 @@ import {
 } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
 import type { ErrorCode } from "../protocol/mod.ts";
+import { type Runtime, runtimeOf } from "../runtimes/mod.ts";
 import { AgentKeeper } from "./agent_keeper.ts";
 import {
   ATTACH_VERSION,
@@ -88,6 +89,7 @@ class SessionHost {
   readonly #log: Logger;
   readonly #server: AttachServer;
   readonly #keeper: AgentKeeper;
+  readonly #runtime: Runtime;
   readonly #workspace: Workspace;
   readonly #runs = new Map<string, KnownRun>();
   readonly #ended = Promise.withResolvers<void>();
@@ -110,7 +112,13 @@ class SessionHost {
       onBadTurn: (run, message) => this.#refuse(run, "invalid_payload", message),
     }, this.#log);
     this.#workspace = new Workspace(spec);
+    const runtime = runtimeOf(spec.runtime);
+    if (!runtime) {
+      throw new AppError("runtime_unknown", `This version has no runtime "${spec.runtime}"`);
+    }
+    this.#runtime = runtime;
     this.#keeper = new AgentKeeper(
+      runtime,
       spec,
       this.#log,
       (pid) => this.#server.send({ notice: "agent", pid }),
@@ -189,6 +197,7 @@ class SessionHost {
     let turn: Turn;
     try {
       turn = new Turn(run, request, {
+        runtime: this.#runtime,
         spec: this.spec,
         workspace: this.#workspace,
         keeper: this.#keeper,

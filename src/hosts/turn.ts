@@ -14,16 +14,14 @@ import {
   type ResponseEvent,
 } from "../protocol/mod.ts";
 import {
-  buildPlan,
-  buildPrompt,
-  type ClaudeExit,
-  type LaunchPlan,
+  type AgentPlan,
+  type AgentTurn,
   mask,
+  type Runtime,
   type TurnOutcome,
 } from "../runtimes/mod.ts";
 import type { AcquiredAgent, AgentKeeper } from "./agent_keeper.ts";
 import type { HostSpec, RunSpec } from "./attach_protocol.ts";
-import { Conversation } from "./conversation.ts";
 import { describeExit } from "./exit_words.ts";
 import { JournalSink } from "./journal_sink.ts";
 import { type JournalTail, JournalWriter } from "./journal.ts";
@@ -31,8 +29,6 @@ import type { PreparedTurn, Workspace } from "./workspace.ts";
 
 /** Limit for the CLI to end a turn after an interrupt; then its process is ended. */
 const INTERRUPT_MS = 2000;
-/** How often a known fault of the CLI is answered with "go on". */
-const MAX_RETRIES = 3;
 
 /** Why a turn is ended from outside. */
 export type Ending =
@@ -42,10 +38,7 @@ export type Ending =
   | { readonly kind: "journal" };
 
 /** What the conversation with the CLI came to. */
-type Finish =
-  | TurnOutcome
-  | { readonly kind: "exit"; readonly exit: ClaudeExit; readonly begun: boolean }
-  | { readonly kind: "ending" };
+type Finish = TurnOutcome | { readonly kind: "ending" };
 
 /** Makes the terminal event. */
 type Last = (builder: ResponseBuilder) => ResponseEvent[];
@@ -59,6 +52,7 @@ class PreparationError extends Error {
 
 /** What a turn needs from its host. */
 export interface TurnSeam {
+  readonly runtime: Runtime;
   readonly spec: HostSpec;
   readonly workspace: Workspace;
   readonly keeper: AgentKeeper;
@@ -125,17 +119,17 @@ export class Turn {
   }
 
   async #drive(): Promise<Last> {
-    const { keeper, spec } = this.seam;
+    const { keeper, runtime, spec } = this.seam;
     const prepared = await this.#prepare();
     if (prepared === null) return await this.#conclude(this.#why ?? { kind: "cancel" });
     const { request } = prepared;
-    const plan = await buildPlan(request, {
+    const plan = await runtime.plan(request, {
       configDir: spec.config_dir,
       tempDir: keeper.tempDir,
       mark: spec.host,
       workdir: spec.workdir,
       // Not in the workdir: what is written there may hold credentials.
-      sessionDir: dirname(spec.temp_dir),
+      stateDir: dirname(spec.temp_dir),
       variables: prepared.variables,
     }, Deno.env.toObject());
     this.#secrets = plan.secrets;
@@ -182,44 +176,41 @@ export class Turn {
     }
   }
 
-  /** Sends the prompt and follows the CLI until something ends the turn. */
+  /** Sends the prompt and follows the agent until something ends the turn. */
   async #converse(
     { process, how }: AcquiredAgent,
-    plan: LaunchPlan,
+    plan: AgentPlan,
     request: ExecuteRequest,
   ): Promise<Finish> {
     const { keeper, spec } = this.seam;
-    const conversation = new Conversation(process, this.#sink, {
+    this.seam.log.info("Turn", { run: this.run.id, agent: process.pid, how });
+    const turn = process.turn({
+      request,
+      workdir: spec.workdir,
+      builder: this.#sink.builder,
       stallMs: spec.stall_ms,
+      append: (events) => this.#sink.append(events),
       onSession: (id, model) => this.#remember(id, model),
       onStall: () => this.end({ kind: "stall" }),
     });
     try {
-      this.seam.log.info("Turn", { run: this.run.id, agent: process.pid, how });
-      conversation.send(buildPrompt(request, spec.workdir, process.commands));
-      for (let retries = 0;; retries++) {
-        const finish = await Promise.race([
-          conversation.finish,
-          this.#ending.promise.then((): Finish => ({ kind: "ending" })),
-        ]);
-        if (finish.kind === "retry" && retries < MAX_RETRIES) {
-          conversation.again("Retry to proceed");
-          continue;
-        }
-        if (finish.kind === "ending") await this.#interrupt(conversation);
-        if (finish.kind === "exit") await keeper.end();
-        return finish;
-      }
+      const finish = await Promise.race([
+        turn.finish,
+        this.#ending.promise.then((): Finish => ({ kind: "ending" })),
+      ]);
+      if (finish.kind === "ending") await this.#interrupt(turn);
+      if (finish.kind === "exit") await keeper.end();
+      return finish;
     } finally {
-      conversation.close();
+      turn.close();
       this.#secrets = plan.secrets;
     }
   }
 
-  async #interrupt(conversation: Conversation): Promise<void> {
+  async #interrupt(turn: AgentTurn): Promise<void> {
     const { keeper } = this.seam;
     const ended = !this.#hurry && await Promise.race([
-      conversation.interrupt(INTERRUPT_MS),
+      turn.interrupt(INTERRUPT_MS),
       this.#hurried.promise.then(() => false),
     ]);
     if (!ended) await keeper.end(this.#hurry);
@@ -259,7 +250,6 @@ export class Turn {
       case "completed":
         return (b) => b.completed(this.#completion(finish.completion));
       case "failed":
-      case "retry":
         return (b) => b.error(mask(finish.failure.message, this.#secrets), finish.failure.code);
       case "interrupted":
         return (b) => b.incomplete("interrupted");

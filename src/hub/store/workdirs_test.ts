@@ -63,7 +63,7 @@ Deno.test("the database itself refuses a binding that means nothing", () => {
         ["workdir", "'/p'"],
         ["chat_path", "'/p'"],
       ] as const
-    ) assertThrows(insert(columns, values), Error, "constraint failed", `${columns} ${values}`);
+    ) assertThrows(insert(columns, values), Error, "constraint failed");
     insert("policy, chosen_at, workdir", "'existing', '', '/p'")();
     assert(workdirs.get(taskId, "d"));
     assertThrows(() =>

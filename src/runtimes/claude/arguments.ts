@@ -1,33 +1,19 @@
 /** An execution request → what to start: arguments, environment, files beside them. Nothing is started here. */
 import type { ExecuteRequest } from "../../protocol/mod.ts";
 import { join } from "../../platform/std/path.ts";
-import { type AgentEnvironment, buildEnvironment, type EnvironmentFacts } from "./environment.ts";
+import type { AgentPlan, PlanFile, SessionFacts, SessionStart } from "../runtime.ts";
+import { type AgentEnvironment, buildEnvironment } from "./environment.ts";
 import { mcpServers } from "./mcp.ts";
 
 /** Longest single argument the kernel takes is 128 KiB; longer prompts go by file. */
 const MAX_ARGUMENT_BYTES = 96 * 1024;
 
-/** Facts of the session. */
-export interface SessionFacts extends EnvironmentFacts {
-  /** Directory for the files the CLI is told to read. */
-  readonly sessionDir: string;
-}
-
-/** A file that must exist before the start, readable by the owner only. */
-export interface PlanFile {
-  readonly path: string;
-  readonly text: string;
-}
-
 /** How to start Claude for a request; the session's id is added by {@link planArguments}. */
-export interface LaunchPlan extends AgentEnvironment {
+export interface LaunchPlan extends AgentPlan, AgentEnvironment {
   /** Arguments without those that name the session. */
   readonly args: readonly string[];
   /** Model that was asked for, if one was. */
   readonly model: string | null;
-  readonly files: readonly PlanFile[];
-  /** Two requests with equal fingerprints can share a live process. Holds secrets: for comparison only. */
-  readonly fingerprint: string;
 }
 
 /** Makes the plan for a request. `inherited` is the executor's own environment. */
@@ -50,12 +36,12 @@ export async function buildPlan(
   ];
   const servers = mcpServers(request);
   if (servers) {
-    const path = join(facts.sessionDir, "mcp.json");
+    const path = join(facts.stateDir, "mcp.json");
     files.push({ path, text: JSON.stringify({ mcpServers: servers }) });
     args.push("--mcp-config", path);
   }
   const system = request.system_prompt || bot?.system_prompt;
-  if (system) args.push(...systemPrompt(system, facts.sessionDir, files));
+  if (system) args.push(...systemPrompt(system, facts.stateDir, files));
   const allowed = cleanList(bot?.allowed_tools);
   if (allowed.length > 0) args.push("--allowedTools", allowed.join(","));
   // There is nobody who could answer it yet.
@@ -75,16 +61,6 @@ export async function buildPlan(
 function fingerprintOf(plan: unknown, env: Readonly<Record<string, string>>): string {
   return JSON.stringify([plan, Object.entries(env).sort(([a], [b]) => a < b ? -1 : 1)]);
 }
-
-/** How the process gets its conversation. */
-export type SessionStart =
-  | { readonly kind: "fresh"; readonly id: string }
-  | {
-    readonly kind: "resume";
-    readonly id: string;
-    /** Model of the saved conversation, used when the plan names none. */
-    readonly model: string | null;
-  };
 
 /** The complete arguments of the CLI. */
 export function planArguments(plan: LaunchPlan, start: SessionStart): string[] {

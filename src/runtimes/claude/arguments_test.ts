@@ -7,7 +7,8 @@ const FACTS = {
   tempDir: "/s/tmp",
   mark: "h1",
   workdir: "/w",
-  sessionDir: "/s",
+  stateDir: "/s",
+  variables: {},
 };
 
 function plan(bot: Record<string, unknown> = {}, more: Record<string, unknown> = {}) {

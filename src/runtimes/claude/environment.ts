@@ -5,26 +5,14 @@
 import { isLoopback } from "../../platform/mod.ts";
 import { join } from "../../platform/std/path.ts";
 import type { ExecuteRequest } from "../../protocol/mod.ts";
+import { MARK_VARIABLE, type SessionFacts } from "../runtime.ts";
 import { mergeHeaderVariables } from "./headers.ts";
 import { resolveSecret } from "./secrets.ts";
 
 type Env = Readonly<Record<string, string>>;
 
-/** Carried by every process the agent starts, so that a sweep finds those that slipped away. */
-export const MARK_VARIABLE = "WEGENT_AGENT_MARK";
-
 /** Facts of the session that the environment depends on. */
-export interface EnvironmentFacts {
-  /** `CLAUDE_CONFIG_DIR`, or null for the owner's own configuration. */
-  readonly configDir: string | null;
-  /** Private temporary directory. */
-  readonly tempDir: string;
-  /** Value of {@link MARK_VARIABLE}. */
-  readonly mark: string;
-  readonly workdir: string;
-  /** Further variables of the turn, such as the login of its repository. @default {} */
-  readonly variables?: Env;
-}
+export type EnvironmentFacts = Omit<SessionFacts, "stateDir">;
 
 /** Result of {@link buildEnvironment}. */
 export interface AgentEnvironment {

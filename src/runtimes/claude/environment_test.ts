@@ -5,6 +5,7 @@ import { buildEnvironment } from "./environment.ts";
 const FACTS = {
   configDir: "/w/.claude",
   tempDir: "/s/tmp",
+  variables: {},
   mark: "h1",
   workdir: "/w",
 };

@@ -3,10 +3,12 @@
  * turn listens while it runs, and what the CLI says between turns is read and dropped.
  */
 import { AppError, errorText, signalProcess } from "../../platform/mod.ts";
+import type { AgentExit, AgentProcess, AgentTurn, TurnRequest } from "../runtime.ts";
 import type { CliMessage, ControlRequest } from "./messages.ts";
 import { answerPermission, denyOutsideTurn, type PermissionAnswer } from "./permissions.ts";
 import type { PromptContent } from "./prompt.ts";
 import { LineSplitter, parseMessage } from "./stream.ts";
+import { ClaudeTurn } from "./turn.ts";
 
 /** What is started. */
 export interface ClaudeCommand {
@@ -19,21 +21,11 @@ export interface ClaudeCommand {
   readonly secrets: readonly string[];
 }
 
-/** How the process ended. */
-export interface ClaudeExit {
-  readonly code: number | null;
-  readonly signal: string | null;
-  /** Last lines of standard error, secrets masked. */
-  readonly stderr: string;
-  /** Set when we ended it because its output could not be read. */
-  readonly fault: AppError | null;
-}
-
 /** Whoever runs a turn. */
 export interface TurnListener {
   /** All messages out of one read of the pipe. */
   onMessages(messages: readonly CliMessage[]): void;
-  onExit(exit: ClaudeExit): void;
+  onExit(exit: AgentExit): void;
 }
 
 /** Grace of each step of {@link ClaudeProcess.stop}, in milliseconds. */
@@ -43,10 +35,10 @@ const DRAIN_MS = 250;
 const STDERR_CHARS = 8000;
 
 /** See the module comment. */
-export class ClaudeProcess {
+export class ClaudeProcess implements AgentProcess {
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #exit = Promise.withResolvers<ClaudeExit>();
+  readonly #exit = Promise.withResolvers<AgentExit>();
   readonly #encoder = new TextEncoder();
   readonly #acknowledged = new Map<string, () => void>();
   readonly #secrets: readonly string[];
@@ -107,7 +99,7 @@ export class ClaudeProcess {
     return this.#exited;
   }
   /** Resolves when the process has ended and its output is read. */
-  get exit(): Promise<ClaudeExit> {
+  get exit(): Promise<AgentExit> {
     return this.#exit.promise;
   }
   /** Slash commands the CLI has announced, without the slash. */
@@ -122,6 +114,18 @@ export class ClaudeProcess {
   /** Messages of a type this program reads whose shape it did not understand. */
   get malformed(): number {
     return this.#malformed;
+  }
+
+  turn(request: TurnRequest): AgentTurn {
+    return new ClaudeTurn(this, request);
+  }
+
+  /** What the CLI began by itself is interrupted, so that it does not mix with a turn. */
+  async settle(limitMs: number): Promise<boolean> {
+    if (this.#exited) return false;
+    if (!this.#busy) return true;
+    await this.interrupt(limitMs);
+    return await this.idle(limitMs) && !this.#exited;
   }
 
   /** Directs messages to `listener`; null: they are read and dropped. */
@@ -316,7 +320,7 @@ export class ClaudeProcess {
     await Promise.allSettled(readers.map((reader) => reader.cancel()));
     this.#exited = true;
     this.#busy = false;
-    const exit: ClaudeExit = {
+    const exit: AgentExit = {
       code: status.signal ? null : status.code,
       signal: status.signal,
       stderr: mask(this.#stderr.trim(), this.#secrets),
