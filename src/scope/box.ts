@@ -55,16 +55,19 @@ const DEVICES: readonly BoxRule[] = [
  * The grants of a box, outermost first.
  *
  * A deny inside a `write` or `read` tree takes effect there; a deny that lies above the tree (or around
- * it) does not, so the more specific entry wins; on the same path the deny wins.
+ * it) does not, so the more specific entry wins; on the same path the deny wins. Of `/dev`, nothing but
+ * {@link DEVICES} can be opened.
  */
 export function planBox(box: Box, seam: FileSeam = diskSeam): BoxRule[] {
   const rules: BoxRule[] = [];
+  // Root owns the nodes of whole disks and needs none of its powers to read them.
+  const denyRead = [...box.denyRead, "/dev"];
   const add = (access: Access) => (path: string, file?: true) =>
     rules.push(file ? { path, access, file } : { path, access });
-  if (box.denyRead.length > 0) add("list")("/");
-  cover("/", box.denyRead, seam, add("read"));
-  for (const root of box.read) cover(root, box.denyRead, seam, add("read"));
-  const denied = [...box.denyRead, ...box.denyWrite];
+  add("list")("/");
+  cover("/", denyRead, seam, add("read"));
+  for (const root of box.read) cover(root, denyRead, seam, add("read"));
+  const denied = [...denyRead, ...box.denyWrite];
   for (const root of withoutCovered(box.write, denied)) cover(root, denied, seam, add("write"));
   return [...rules, ...DEVICES];
 }

@@ -26,13 +26,15 @@ function paths(rules: readonly BoxRule[], access: Access): string[] {
   return rules.filter((rule) => rule.access === access && !rule.system).map(({ path }) => path);
 }
 
-Deno.test("planBox() grants reading of the whole disk in one rule when nothing is denied", () => {
-  const rules = planBox({ ...EMPTY, write: ["/w"] }, disk());
+Deno.test("planBox() grants reading of the whole disk, but of no device it does not name", () => {
+  const seam = disk("/dev/", "/dev/sda", "/etc/", "/vmlinuz");
+  const rules = planBox({ ...EMPTY, write: ["/w"] }, seam);
   assertEquals([paths(rules, "read"), paths(rules, "list"), paths(rules, "write")], [
+    ["/etc", "/vmlinuz"],
     ["/"],
-    [],
     ["/w"],
   ]);
+  assert(rules.some(({ path, access }) => path === "/dev/null" && access === "device"));
 });
 
 Deno.test("planBox() grants everything around a denied path, but no link", () => {

@@ -13,7 +13,7 @@ import { planBox } from "./box.ts";
 import { dropCapabilities } from "./capabilities.ts";
 import { enter } from "./disk.ts";
 import { landlockAbi, restrictSelf } from "./landlock.ts";
-import { beyondFlags, isWithin } from "./paths.ts";
+import { beyondFlags, isWithin, parent } from "./paths.ts";
 import {
   LAUNCH_KINDS,
   type LaunchKind,
@@ -169,14 +169,24 @@ function chdir(path: string): void {
   }
 }
 
-/** Before the sandbox, which would only see a missing directory. A link there is not followed: it exists. */
+/**
+ * Before the sandbox, which would only see a missing directory. Nothing is made behind a link: the
+ * sandbox refuses that place anyway, but by then there would be a directory in it.
+ */
 function ensureTmpDir(path: string): void {
+  const above = parent(path);
+  if (Deno.build.os === "windows") return Deno.mkdirSync(path, { recursive: true });
+  const fd = libc.open(above, libc.O.RDONLY | libc.O.DIRECTORY | libc.O.CLOEXEC);
+  // A missing parent shows when the command writes.
+  if (fd < 0) return;
   try {
-    Deno.mkdirSync(path, { mode: 0o700 });
-  } catch (error) {
-    // A missing parent shows when the command writes; a directory made by an earlier launch is fine.
-    if (error instanceof Deno.errors.AlreadyExists || error instanceof Deno.errors.NotFound) return;
-    throw error;
+    const linked = Deno.build.os === "linux" && libc.readlink(`/proc/self/fd/${fd}`) !== above;
+    if (linked) return;
+    const made = libc.mkdirat(fd, path.slice(above.length).replace(/^\/+/, ""), 0o700);
+    // One made by an earlier launch is fine; a link there is not followed, since it exists.
+    if (made !== -libc.ERRNO.EEXIST) libc.check(made, `Cannot make "${path}"`);
+  } finally {
+    libc.close(fd);
   }
 }
 
