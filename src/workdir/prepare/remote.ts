@@ -54,10 +54,11 @@ function fromUrl(text: string): Remote | null {
   });
 }
 
-/** `user@host:path`, as ssh has it. One letter before the colon is a drive of Windows. */
+/** `user@host:path`, as ssh has it. One letter alone before the colon is a drive of Windows. */
 function fromShort(text: string): Remote | null {
-  const match = text.match(/^(?:([^@/:]+)@)?(\[[0-9A-Fa-f:.]+\]|[^/:@]{2,}):(.+)$/);
+  const match = text.match(/^(?:([^@/:]+)@)?(\[[0-9A-Fa-f:.]+\]|[^/:@]+):(.+)$/);
   const [, user = "", host = "", path = ""] = match ?? [];
+  if (user === "" && host.length === 1) return null;
   if (!match || host.startsWith("-") || user.startsWith("-")) return null;
   const parsed = remote("ssh", host.toLowerCase(), "", user, "", { path, wire: path });
   return parsed && { ...parsed, url: text };
