@@ -2,6 +2,8 @@
 import { join } from "../../platform/std/path.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../../tests/support/assert.ts";
 import { gitOk, GitServer } from "../../../tests/support/git_server.ts";
+import { allProcesses } from "../../../tests/support/processes.ts";
+import { guardedTest } from "../../../tests/support/require.ts";
 import { filesWith, Workshop } from "../../../tests/support/workshop.ts";
 
 const TOKEN = "glpat-secret-token-0123456789";
@@ -231,6 +233,8 @@ Deno.test("prepareWorkspace() ends git's whole group when it is cancelled", asyn
   assertEquals(error.code, "clone_cancelled");
   assert(performance.now() - started < 5000);
   assertEquals(shop.tree(), []);
+  const children = allProcesses().filter(({ command }) => command.includes(server.origin));
+  assertEquals(children.map(({ command }) => command), []);
 });
 
 Deno.test("prepareWorkspace() uses a checkout of the same repository as it is", async () => {
@@ -366,4 +370,19 @@ Deno.test("prepareWorkspace() refuses a repository that brings our own directory
   Deno.symlinkSync(shop.home, join(shop.workdir, ".wegent"));
   assertEquals((await shop.refused(shop.clone(server.url("link")))).code, "own_dir_invalid");
   assertEquals([...Deno.readDirSync(shop.home)], []);
+});
+
+guardedTest({
+  name: "prepareWorkspace() uses a checkout that belongs to another user",
+  needs: () => Deno.build.os === "linux" && Deno.uid() === 0 ? undefined : "only root meets one",
+  async fn() {
+    await using server = new GitServer();
+    using shop = new Workshop();
+    await server.add("app");
+    await shop.prepare(shop.clone(server.url("app")));
+    const { success } = await new Deno.Command("chown", { args: ["-R", "65534", shop.workdir] })
+      .output();
+    assert(success);
+    assertEquals((await shop.prepare(shop.clone(server.url("app")))).cloned, false);
+  },
 });
