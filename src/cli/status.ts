@@ -30,7 +30,16 @@ const statusReply = z.looseObject({
     })),
   }).nullable(),
   hosts: z.array(
-    z.looseObject({ host: z.string(), pid: z.number(), task_id: z.number() }),
+    z.looseObject({
+      host: z.string(),
+      pid: z.number(),
+      task_id: z.number(),
+      usage: z.looseObject({
+        processes: z.number(),
+        memory: z.number(),
+        open_files: z.number(),
+      }).nullish(),
+    }),
   ),
   sandbox: z.looseObject({
     active: z.boolean(),
@@ -80,7 +89,13 @@ function show(s: z.infer<typeof statusReply>): void {
     }
   }
   for (const host of s.hosts) {
-    print(`  host     task ${host.task_id}, pid ${host.pid}`);
+    const { usage } = host;
+    const used = usage
+      ? `, ${usage.processes} processes, ${
+        Math.round(usage.memory / 1e6)
+      } MB, ${usage.open_files} open files`
+      : "";
+    print(`  host     task ${host.task_id}, pid ${host.pid}${used}`);
   }
   const sandbox = s.sandbox.active
     ? "active"

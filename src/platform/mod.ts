@@ -14,7 +14,7 @@ export { isLoopback, proxyFor } from "./proxy.ts";
 export { trustedCertificates } from "./trust.ts";
 export { takeFileLock, takeLock } from "./lock.ts";
 export type { DaemonLock } from "./lock.ts";
-export { listPids, procStat, readProc } from "./proc.ts";
+export { countOpenFiles, listPids, memoryOf, procStat, readProc } from "./proc.ts";
 export type { ProcStat } from "./proc.ts";
 export { sendAtOnce } from "./no_delay.ts";
 export { parseJson, sameSecret } from "./text.ts";

@@ -68,17 +68,35 @@ export function procStat(pid: number): ProcStat | null {
 
 /** Pids of all processes. */
 export function listPids(): number[] {
-  const fd = open("/proc", O.RDONLY | O.DIRECTORY | O.CLOEXEC);
-  if (fd < 0) throw new Error(`Cannot list /proc: ${errnoText(fd)}`);
+  const pids = numbersIn("/proc");
+  if (pids === null) throw new Error("Cannot list /proc");
+  return pids;
+}
+
+/** Number of files a process has open, or null when it is gone or not ours to look at. */
+export function countOpenFiles(pid: number): number | null {
+  return numbersIn(`/proc/${pid}/fd`)?.length ?? null;
+}
+
+/** Memory of a process in bytes, shared pages divided among their users (PSS); null as above. */
+export function memoryOf(pid: number): number | null {
+  const kilobytes = readProc(pid, "smaps_rollup")?.match(/^Pss:\s+(\d+) kB/m)?.[1];
+  return kilobytes === undefined ? null : Number(kilobytes) * 1024;
+}
+
+/** Entries of a directory of `/proc` whose names are numbers; null when it is gone or not ours. */
+function numbersIn(path: string): number[] | null {
+  const fd = open(path, O.RDONLY | O.DIRECTORY | O.CLOEXEC);
+  if (fd < 0) return gone(fd);
   try {
-    const pids: number[] = [];
+    const found: number[] = [];
     const buffer = new Uint8Array(64 * 1024);
     const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer));
     for (;;) {
       const n = syscall(GETDENTS64, fd, address, buffer.length);
-      if (n < 0) throw new Error(`Cannot list /proc: ${errnoText(n)}`);
-      if (n === 0) return pids;
-      pids.push(...pidsIn(buffer.subarray(0, n)));
+      if (n < 0) return gone(n);
+      if (n === 0) return found;
+      found.push(...numericNames(buffer.subarray(0, n)));
     }
   } finally {
     close(fd);
@@ -86,7 +104,7 @@ export function listPids(): number[] {
 }
 
 /** Numeric names among records of `struct linux_dirent64`. */
-function* pidsIn(records: Uint8Array): Iterable<number> {
+function* numericNames(records: Uint8Array): Iterable<number> {
   const view = new DataView(records.buffer, records.byteOffset, records.length);
   for (let at = 0; at < records.length;) {
     const length = view.getUint16(at + 16, true);

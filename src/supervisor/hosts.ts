@@ -30,6 +30,7 @@ import {
 } from "../platform/mod.ts";
 import { dirname, join } from "../platform/std/path.ts";
 import { launchErrorOf } from "../scope/mod.ts";
+import { type SessionUsage, usageOf } from "./usage.ts";
 import { newSecret, readLine, socketPath, writeAll } from "./sockets.ts";
 
 /** A host must answer within this time after its process was started. */
@@ -90,6 +91,15 @@ export interface HostPlan {
   >;
 }
 
+/** One host as `status` shows it. */
+export interface HostStatus {
+  readonly host: string;
+  readonly pid: number;
+  readonly task_id: number;
+  readonly workdir: string;
+  readonly usage: SessionUsage | null;
+}
+
 /** See the module comment. */
 export class HostManager {
   readonly #live = new Map<string, LiveHost>();
@@ -120,12 +130,16 @@ export class HostManager {
     return null;
   }
 
-  list(): { host: string; pid: number; task_id: number; workdir: string }[] {
-    return [...this.#live.values()].map(({ record }) => ({
-      host: record.host,
-      pid: record.pid,
-      task_id: record.task_id,
-      workdir: record.workdir,
+  /** Live hosts with what they and everything below them use (null where that is not known). */
+  list(): HostStatus[] {
+    const records = [...this.#live.values()].map(({ record }) => record);
+    const usage = usageOf(records.map(({ pid }) => pid));
+    return records.map(({ host, pid, task_id, workdir }) => ({
+      host,
+      pid,
+      task_id,
+      workdir,
+      usage: usage?.get(pid) ?? null,
     }));
   }
 

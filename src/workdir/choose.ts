@@ -122,7 +122,8 @@ async function sessionDirectory(
   if (policy === "repo_bound") {
     const remote = gitUrl ? normalizeRemote(gitUrl) : null;
     if (!remote) {
-      return fallback(request, context, seam, "workdir_no_repository", "no repository was named");
+      const why = gitUrl ? "the repository's address cannot be used" : "no repository was named";
+      return fallback(request, context, seam, "workdir_no_repository", why);
     }
     workdir ??= known.repo(remote, branch) ?? repoDirectory(remote, branch, context);
   }
