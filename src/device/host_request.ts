@@ -1,5 +1,10 @@
 /** The host a request needs, as the worker asks the supervisor for it. */
-import type { ExecuteRequest } from "../protocol/mod.ts";
+import {
+  codexUsesOwnLogin,
+  type ExecuteRequest,
+  requestedRuntime,
+  type RuntimeName,
+} from "../protocol/mod.ts";
 import { chatName } from "../workdir/mod.ts";
 import type { HostStart } from "./messages.ts";
 
@@ -9,12 +14,13 @@ const MAX_PATH = 8192;
 /** Names session and directory; decides nothing. */
 export function hostRequest(request: ExecuteRequest): Omit<HostStart, "t" | "id"> {
   const bot = request.bot[0];
-  const ownLogin = !bot?.agent_config || Object.keys(bot.agent_config).length === 0;
+  const runtime = requestedRuntime(request);
+  const ownLogin = usesOwnLogin(request, runtime);
   return {
     kind: "agent",
-    runtime: "claude",
+    runtime,
     task_id: request.task_id,
-    key: `b${bot?.id ?? 0}${ownLogin ? "-own" : ""}`,
+    key: `b${bot?.id ?? 0}${runtime === "claude" ? "" : `-${runtime}`}${ownLogin ? "-own" : ""}`,
     own_login: ownLogin,
     directory: {
       device_id: text(request.device_id, 200),
@@ -31,6 +37,12 @@ export function hostRequest(request: ExecuteRequest): Omit<HostStart, "t" | "id"
       chat_name: chatName(promptText(request.prompt)),
     },
   };
+}
+
+/** True when the agent works with the login and configuration of the device's owner. */
+function usesOwnLogin(request: ExecuteRequest, runtime: RuntimeName): boolean {
+  if (runtime === "codex") return codexUsesOwnLogin(request);
+  return Object.keys(request.bot[0]?.agent_config ?? {}).length === 0;
 }
 
 /** Blank counts as absent. */

@@ -6,7 +6,7 @@
  * and typed: a kind, a session, a policy and a path, never a command line.
  */
 import * as z from "zod";
-import { type WorkdirEvent, type WorkdirFacts } from "../protocol/mod.ts";
+import { RUNTIMES, type WorkdirEvent, type WorkdirFacts } from "../protocol/mod.ts";
 
 /** Everything the worker is told at start; the credential comes this way because it may not read it. */
 export interface WorkerInit {
@@ -101,7 +101,7 @@ export const hostStart = z.object({
   t: z.literal("host.start"),
   id: z.number().int(),
   kind: z.literal("agent"),
-  runtime: z.literal("claude"),
+  runtime: z.enum(RUNTIMES),
   task_id: z.number().int().positive(),
   /** Distinguishes sessions of one task, such as different bots; letters, digits, `-` and `_`. */
   key: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),

@@ -4,8 +4,8 @@ import { moduleUrl } from "../platform/mod.ts";
 export { fromWorker } from "./messages.ts";
 export type {
   AdoptedHost,
-  FromWorker,
   DirectoryWish,
+  FromWorker,
   HostStart,
   SelfcheckRow,
   ToWorker,

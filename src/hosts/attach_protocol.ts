@@ -7,7 +7,7 @@
  * daemon reads the journal from its own cursor. So live delivery and recovery are the same path.
  */
 import * as z from "zod";
-import { executeRequest } from "../protocol/mod.ts";
+import { executeRequest, RUNTIMES } from "../protocol/mod.ts";
 
 export const ATTACH_PROTOCOL = "wegent-session-host";
 /** Version spoken by this build. */
@@ -149,7 +149,7 @@ export const hostSpec = z.looseObject({
   secret: z.string(),
   /** File with the sandbox policy, for starting the agent in the narrower box. */
   policy: z.string(),
-  runtime: z.literal("claude"),
+  runtime: z.enum(RUNTIMES),
   task_id: z.number().int().positive(),
   workdir: z.string(),
   /** Where the agent's session id is kept. */

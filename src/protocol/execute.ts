@@ -101,6 +101,36 @@ export const executeRequest = z.looseObject({
 });
 export type ExecuteRequest = z.infer<typeof executeRequest>;
 
+export const RUNTIMES = ["claude", "codex"] as const;
+/** An agent's program. */
+export type RuntimeName = (typeof RUNTIMES)[number];
+
+/**
+ * The agent a request is for: Codex when its model is one of OpenAI's Responses API, else Claude Code.
+ * Source: the Wegent executor's rule; the bot's `shell_type` does not count.
+ */
+export function requestedRuntime(request: Pick<ExecuteRequest, "model_config">): RuntimeName {
+  const config = request.model_config ?? {};
+  const is = (value: unknown, wanted: string) =>
+    typeof value === "string" && value.trim().toLowerCase() === wanted;
+  const responses = is(config["api_format"] || config["apiFormat"], "responses") ||
+    is(config["protocol"], "openai-responses") || is(config["wire_api"], "responses");
+  return is(config["model"], "openai") && responses ? "codex" : "claude";
+}
+
+/** True when Codex is to use its owner's own login and settings on the device. */
+export function codexUsesOwnLogin(request: Pick<ExecuteRequest, "model_config">): boolean {
+  const config = request.model_config ?? {};
+  const runtimes = member(config, "runtime_config") ?? member(config, "runtimeConfig");
+  const codex = runtimes && member(runtimes, "codex");
+  return Boolean(codex?.["use_user_config"]) && codex?.["configured"] !== false;
+}
+
+function member(object: Record<string, unknown>, name: string): Record<string, unknown> | null {
+  const value = object[name];
+  return typeof value === "object" && value !== null ? value as Record<string, unknown> : null;
+}
+
 /** The ids alone, for answering a request whose other fields are wrong. */
 export const executeIds = z.looseObject({
   task_id: wireId,

@@ -9,10 +9,10 @@ import type {
   ExecuteRequest,
   ResponseBuilder,
   ResponseEvent,
+  RuntimeName,
 } from "../protocol/mod.ts";
 
-export const RUNTIMES = ["claude", "codex"] as const;
-export type RuntimeName = (typeof RUNTIMES)[number];
+export type { RuntimeName };
 
 type Env = Readonly<Record<string, string>>;
 
