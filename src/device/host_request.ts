@@ -2,6 +2,7 @@
 import {
   codexUsesOwnLogin,
   type ExecuteRequest,
+  isGlobalTask,
   requestedRuntime,
   type RuntimeName,
 } from "../protocol/mod.ts";
@@ -21,7 +22,7 @@ export function hostRequest(request: ExecuteRequest): Omit<HostStart, "t" | "id"
     runtime,
     task_id: request.task_id,
     key: `b${bot?.id ?? 0}${runtime === "claude" ? "" : `-${runtime}`}${ownLogin ? "-own" : ""}`,
-    own_login: ownLogin,
+    own_config: ownLogin || isGlobalTask(request),
     directory: {
       device_id: text(request.device_id, 200),
       workdir: request.workdir ?? null,

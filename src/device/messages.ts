@@ -105,8 +105,8 @@ export const hostStart = z.object({
   task_id: z.number().int().positive(),
   /** Distinguishes sessions of one task, such as different bots; letters, digits, `-` and `_`. */
   key: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
-  /** True when the agent uses its owner's own login and configuration directory. */
-  own_login: z.boolean(),
+  /** True when the agent uses its owner's own configuration directory. */
+  own_config: z.boolean(),
   directory: directoryWish,
 });
 export type HostStart = z.infer<typeof hostStart>;

@@ -25,6 +25,7 @@ import type { HostSpec, RunSpec } from "./attach_protocol.ts";
 import { describeExit } from "./exit_words.ts";
 import { JournalSink } from "./journal_sink.ts";
 import { type JournalTail, JournalWriter } from "./journal.ts";
+import { inheritedSession } from "./inherited_session.ts";
 import type { PreparedTurn, Workspace } from "./workspace.ts";
 
 /** Limit for the CLI to end a turn after an interrupt; then its process is ended. */
@@ -135,6 +136,7 @@ export class Turn {
     this.#secrets = plan.secrets;
     for (const secret of plan.secrets) this.seam.log.mask(secret);
     if (this.request.new_session) keeper.session.clear();
+    else this.#inherit();
     let fresh = this.request.new_session;
     for (;;) {
       if (this.#why) return await this.#conclude(this.#why);
@@ -153,6 +155,14 @@ export class Turn {
       }
       return this.#lastOf(finish);
     }
+  }
+
+  /** A forked task begins with the conversation it was forked from. */
+  #inherit(): void {
+    const { keeper, runtime } = this.seam;
+    if (keeper.session.read() !== null) return;
+    const id = inheritedSession(this.request, runtime.name);
+    if (id !== null) this.#remember(id, null);
   }
 
   /** Makes the directory ready; null when the turn was ended meanwhile. */

@@ -54,6 +54,7 @@ export const botConfig = z.looseObject({
   cwd: z.string().nullish(),
   model: z.string().nullish(),
   max_turns: z.number().int().positive().nullish(),
+  max_thinking_tokens: z.number().int().nonnegative().nullish(),
   allowed_tools: z.array(z.string()).nullish(),
   disallowed_tools: z.array(z.string()).nullish(),
 });
@@ -93,6 +94,14 @@ export const executeRequest = z.looseObject({
   /** Base URL for downloads; absent: the server the device is connected to. */
   backend_url: z.string().nullish(),
   attachments: z.array(attachment).max(200).nullish().transform((v) => v ?? []),
+  /** Conversations of the task this one was forked from. */
+  inherited_sessions: z.array(record).nullish().transform((v) => v ?? []),
+  user_selected_skills: z.array(z.union([z.string(), record])).nullish().transform((v) => v ?? []),
+  kb_meta_prompt: text,
+  is_user_selected_kb: flag(true),
+  task_mode: text,
+  type: text,
+  mode: text,
   user_subtask_id: z.number().int().nullish(),
   /** Session-level working directory (absolute or `~/…`) and how it is to be used. */
   workdir: workdirText.optional(),
@@ -100,6 +109,27 @@ export const executeRequest = z.looseObject({
   workdir_policy: z.string().max(100).nullish(),
 });
 export type ExecuteRequest = z.infer<typeof executeRequest>;
+
+/** The project a request belongs to, as text; null for none. Source: the Wegent executor's order. */
+export function projectIdOf(request: ExecuteRequest): string | null {
+  const workspace = objectAt(request, "workspace");
+  const places: unknown[] = [
+    request.project_id,
+    workspace && objectAt(workspace, "project")?.["project_id"],
+    workspace && objectAt(objectAt(workspace, "metadata") ?? {}, "project")?.["project_id"],
+    objectAt(request, "task_data")?.["project_id"],
+  ];
+  // A standalone chat has the project 0.
+  if (request.standalone_chat_workspace && request.project_id === 0) return "0";
+  const found = places.map((id) => typeof id === "number" || typeof id === "string" ? `${id}` : "")
+    .map((id) => id.trim()).find((id) => id !== "" && id !== "0");
+  return found ?? null;
+}
+
+/** True for a task of a project or a standalone chat: it works with the owner's configuration. */
+export function isGlobalTask(request: ExecuteRequest): boolean {
+  return request.standalone_chat_workspace || projectIdOf(request) !== null;
+}
 
 export const RUNTIMES = ["claude", "codex"] as const;
 /** An agent's program. */
@@ -121,13 +151,13 @@ export function requestedRuntime(request: Pick<ExecuteRequest, "model_config">):
 /** True when Codex is to use its owner's own login and settings on the device. */
 export function codexUsesOwnLogin(request: Pick<ExecuteRequest, "model_config">): boolean {
   const config = request.model_config ?? {};
-  const runtimes = member(config, "runtime_config") ?? member(config, "runtimeConfig");
-  const codex = runtimes && member(runtimes, "codex");
+  const runtimes = objectAt(config, "runtime_config") ?? objectAt(config, "runtimeConfig");
+  const codex = runtimes && objectAt(runtimes, "codex");
   return Boolean(codex?.["use_user_config"]) && codex?.["configured"] !== false;
 }
 
-function member(object: Record<string, unknown>, name: string): Record<string, unknown> | null {
-  const value = object[name];
+function objectAt(object: object, name: string): Record<string, unknown> | null {
+  const value: unknown = Object.hasOwn(object, name) ? Reflect.get(object, name) : null;
   return typeof value === "object" && value !== null ? value as Record<string, unknown> : null;
 }
 

@@ -26,11 +26,11 @@ export interface SessionLayout {
  */
 export function sessionLayout(
   { paths, workspaceRoot }: Pick<Settings, "paths" | "workspaceRoot">,
-  session: { taskId: number; key: string; ownLogin: boolean },
+  session: { taskId: number; key: string; ownConfig: boolean },
   { path, origin }: Pick<SessionDirectory, "path" | "origin">,
   os = Deno.build.os,
 ): SessionLayout {
-  const { taskId, key, ownLogin } = session;
+  const { taskId, key, ownConfig } = session;
   const stateDir = join(paths.sessions, String(taskId), key);
   const common = { stateDir, tempDir: join(stateDir, "tmp") };
   if (origin === "session" || origin === "project" || origin === "chat") {
@@ -38,7 +38,7 @@ export function sessionLayout(
     return {
       ...common,
       sessionDir: join(own, "session", String(taskId), key),
-      configDir: ownLogin ? null : join(own, ".claude"),
+      configDir: ownConfig ? null : join(own, ".claude"),
       attachmentsDir: join(own, "attachments", String(taskId)),
       ownState: true,
       taskDir: null,
@@ -49,7 +49,7 @@ export function sessionLayout(
   return {
     ...common,
     sessionDir: stateDir,
-    configDir: ownLogin ? null : join(taskDir, ".claude"),
+    configDir: ownConfig ? null : join(taskDir, ".claude"),
     attachmentsDir: join(taskDir, [taskId, "executor", "attachments"].join(separator)),
     ownState: false,
     taskDir: origin === "managed" ? null : taskDir,

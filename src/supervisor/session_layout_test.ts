@@ -3,7 +3,7 @@ import { homePaths } from "../config/mod.ts";
 import { sessionLayout } from "./session_layout.ts";
 
 const SETTINGS = { paths: homePaths("/eh"), workspaceRoot: "/ws" };
-const SESSION = { taskId: 7, key: "b1", ownLogin: false };
+const SESSION = { taskId: 7, key: "b1", ownConfig: false };
 
 Deno.test("sessionLayout() keeps everything of a chosen directory in its .wegent", () => {
   for (const origin of ["session", "project", "chat"] as const) {
@@ -42,6 +42,6 @@ Deno.test("sessionLayout() gives a checkout and a bot's directory the task's own
 });
 
 Deno.test("sessionLayout() names no configuration for an agent with its owner's login", () => {
-  const own = { ...SESSION, ownLogin: true };
+  const own = { ...SESSION, ownConfig: true };
   assertEquals(sessionLayout(SETTINGS, own, { path: "/p/A", origin: "session" }).configDir, null);
 });

@@ -37,15 +37,15 @@ export async function planSession(
   agentBinary: string,
 ): Promise<HostPlan> {
   const { paths, sandbox, agent, userHome } = settings;
-  const { task_id: taskId, key, own_login: ownLogin } = request;
+  const { task_id: taskId, key, own_config: ownConfig } = request;
   const { path: workdir } = directory;
   const hostId = `h${Date.now().toString(36)}-${crypto.randomUUID().slice(0, 8)}`;
   const dir = join(paths.hosts, hostId);
-  const layout = sessionLayout(settings, { taskId, key, ownLogin }, directory);
+  const layout = sessionLayout(settings, { taskId, key, ownConfig }, directory);
   const agentConfigDir = layout.configDir ?? join(userHome, ".claude");
   const roots = rootsOf(settings, directory);
   ensurePrivateDir(dir);
-  makeOutside(layout, agentConfigDir, ownLogin);
+  makeOutside(layout, agentConfigDir, ownConfig);
   const policy = buildPolicy({
     mode: sandbox.mode,
     preset: sandbox.preset,
@@ -100,10 +100,10 @@ function rootsOf({ allowedRoots }: Settings, { path, origin }: SessionDirectory)
   return origin === "project" || origin === "chat" ? [...allowedRoots, path] : [...allowedRoots];
 }
 
-function makeOutside(layout: SessionLayout, agentConfigDir: string, ownLogin: boolean): void {
+function makeOutside(layout: SessionLayout, agentConfigDir: string, ownConfig: boolean): void {
   const made = [layout.stateDir, layout.tempDir];
-  if (!layout.ownState || ownLogin) made.push(agentConfigDir);
-  if (ownLogin) made.push(...CLAUDE_STATE_DIRS.map((name) => join(agentConfigDir, name)));
+  if (!layout.ownState || ownConfig) made.push(agentConfigDir);
+  if (ownConfig) made.push(...CLAUDE_STATE_DIRS.map((name) => join(agentConfigDir, name)));
   for (const path of made) Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
 }
 

@@ -47,6 +47,7 @@ export async function buildPlan(
   // There is nobody who could answer it yet.
   const denied = new Set([...cleanList(bot?.disallowed_tools), "AskUserQuestion"]);
   args.push("--disallowedTools", [...denied].join(","));
+  if (bot?.max_thinking_tokens) args.push("--max-thinking-tokens", String(bot.max_thinking_tokens));
   if (bot?.max_turns) args.push("--max-turns", String(bot.max_turns));
   return {
     ...environment,

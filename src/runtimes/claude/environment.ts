@@ -4,9 +4,9 @@
  */
 import { isLoopback } from "../../platform/mod.ts";
 import { join } from "../../platform/std/path.ts";
-import type { ExecuteRequest } from "../../protocol/mod.ts";
+import { type ExecuteRequest, isGlobalTask, projectIdOf } from "../../protocol/mod.ts";
 import { MARK_VARIABLE, type SessionFacts } from "../runtime.ts";
-import { mergeHeaderVariables } from "./headers.ts";
+import { type GlobalHeaders, mergeHeaderVariables } from "./headers.ts";
 import { resolveSecret } from "./secrets.ts";
 
 type Env = Readonly<Record<string, string>>;
@@ -80,7 +80,7 @@ export async function buildEnvironment(
   }
   if (!ownLogin) {
     Object.assign(env, await modelVariables(given, inherited));
-    mergeHeaderVariables(env);
+    mergeHeaderVariables(env, globalHeaders(request));
     setIf(env, "WEGENT_SKILL_IDENTITY_TOKEN", request.skill_identity_token);
     setIf(env, "WEGENT_SKILL_USER_NAME", request.user_name);
   }
@@ -97,8 +97,22 @@ export async function buildEnvironment(
   if (facts.configDir !== null) {
     env["CLAUDE_CONFIG_DIR"] = facts.configDir;
     env["SKILLS_DIR"] = join(facts.configDir, "skills");
-  }
+  } else if (!ownLogin && env["HOME"]) env["SKILLS_DIR"] = join(env["HOME"], ".claude/skills");
   return { env, secrets: secretsOf(env), ownLogin };
+}
+
+/** What a Wegent server wants to know of the requests of a project or a standalone chat. */
+function globalHeaders(request: ExecuteRequest): GlobalHeaders | null {
+  if (!isGlobalTask(request)) return null;
+  const project = projectIdOf(request);
+  return {
+    defaults: {
+      "wecode-action": "wegent",
+      "wecode-source": "wegent-local",
+      "wecode-executor": "claudecode",
+    },
+    fixed: project === null ? {} : { "wecode-project": project },
+  };
 }
 
 function isCommon(name: string): boolean {

@@ -1,4 +1,4 @@
-import { assertEquals } from "../../../tests/support/assert.ts";
+import { assert, assertEquals } from "../../../tests/support/assert.ts";
 import { executeRequest } from "../../protocol/mod.ts";
 import { buildEnvironment } from "./environment.ts";
 
@@ -150,4 +150,25 @@ Deno.test("buildEnvironment() adds default headers and lets no line break throug
   });
   assertEquals(env["ANTHROPIC_CUSTOM_HEADERS"], "x-a: mine\nX-D: 4\nX-B: grün");
   assertEquals(env["DEFAULT_HEADERS"], '{"X-A":"1","X-B":"gr\\u00fcn"}');
+});
+
+Deno.test("buildEnvironment() tells a server which project its requests belong to", async () => {
+  const env = {
+    model: "claude",
+    api_key: "k",
+    default_headers: { "Wecode-Source": "mine", "wecode-project": "9", other: "x" },
+  };
+  const request = (more: Record<string, unknown>) =>
+    executeRequest.parse({ task_id: 1, subtask_id: 2, bot: [{ agent_config: { env } }], ...more });
+  const project = await buildEnvironment(request({ project_id: 3 }), FACTS, {});
+  assertEquals(JSON.parse(project.env["default_headers"] ?? "{}"), {
+    "Wecode-Source": "mine",
+    "wecode-project": "3",
+    other: "x",
+    "wecode-action": "wegent",
+    "wecode-executor": "claudecode",
+  });
+  assert(project.env["ANTHROPIC_CUSTOM_HEADERS"]?.includes("wecode-project: 3"));
+  const plain = await buildEnvironment(request({}), FACTS, {});
+  assertEquals(JSON.parse(plain.env["default_headers"] ?? "{}")["wecode-action"], undefined);
 });

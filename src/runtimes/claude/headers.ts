@@ -31,20 +31,40 @@ function isSafe(name: unknown, value: unknown): boolean {
     typeof value === "string" && !/[\r\n\0]/.test(value);
 }
 
+/** Headers of a project's requests: those that fill a gap, and those that replace what is there. */
+export interface GlobalHeaders {
+  readonly defaults: Readonly<Record<string, string>>;
+  readonly fixed: Readonly<Record<string, string>>;
+}
+
+function withGlobal(given: [string, string][], global: GlobalHeaders | null): [string, string][] {
+  if (global === null) return given;
+  const named = new Map(given.map((pair) => [pair[0].toLowerCase(), pair]));
+  for (const [name, value] of parseHeaders(global.defaults)) {
+    if (!named.has(name)) named.set(name, [name, value]);
+  }
+  for (const [name, value] of parseHeaders(global.fixed)) named.set(name, [name, value]);
+  return [...named.values()];
+}
+
 /**
  * Merges the header variables of a run in place: `DEFAULT_HEADERS`/`default_headers` become one JSON
  * text under both names, and what is missing in `ANTHROPIC_CUSTOM_HEADERS` is added there.
  */
-export function mergeHeaderVariables(env: Record<string, string>): void {
+export function mergeHeaderVariables(
+  env: Record<string, string>,
+  global: GlobalHeaders | null = null,
+): void {
   const custom = new Map<string, [string, string]>();
   for (const pair of parseHeaders(env["ANTHROPIC_CUSTOM_HEADERS"] ?? "")) {
     custom.delete(pair[0].toLowerCase());
     custom.set(pair[0].toLowerCase(), pair);
   }
-  const defaults =
+  const given =
     [env["DEFAULT_HEADERS"], env["default_headers"]].map((v) => parseHeaders(v ?? "")).find((
       pairs,
     ) => pairs.length > 0) ?? [];
+  const defaults = withGlobal(given, global);
   for (const pair of defaults) {
     const key = pair[0].toLowerCase();
     if (!custom.has(key)) custom.set(key, pair);

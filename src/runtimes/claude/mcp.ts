@@ -3,14 +3,18 @@ import type { ExecuteRequest } from "../../protocol/mod.ts";
 
 type Server = Record<string, unknown>;
 
-/** The servers of the first bot by name, or null when there are none. */
+/**
+ * The servers of the first bot by name (of all bots where several work together; a later one of the same
+ * name wins), or null when there are none.
+ */
 export function mcpServers(
   request: ExecuteRequest,
 ): Record<string, Server> | null {
-  const bot = request.bot[0];
-  const source = bot?.mcp_servers ?? bot?.["mcpServers"];
+  const together = request.mode === "coordinate" && request.bot.length > 1;
+  const sources = (together ? request.bot : request.bot.slice(0, 1))
+    .map((bot) => bot.mcp_servers ?? bot["mcpServers"]);
   const servers: Record<string, Server> = {};
-  for (const [name, server] of named(source)) {
+  for (const [name, server] of sources.flatMap(named)) {
     const normal = normalize(
       substitute(server, request as Record<string, unknown>) as Server,
     );

@@ -1,5 +1,6 @@
 /** The text (or blocks) a turn hands to Claude. */
 import type { ExecuteRequest } from "../../protocol/mod.ts";
+import { guidance } from "./guidance.ts";
 
 /** Content of a user message on the CLI's standard input. */
 export type PromptContent = string | Record<string, unknown>[];
@@ -11,7 +12,7 @@ export type PromptContent = string | Record<string, unknown>[];
 const COMMANDS = new Set(["compact", "clear", "context", "usage", "cost", "init"]);
 
 /**
- * Assembles the prompt: the person's text, then where the agent works.
+ * Assembles the prompt: what the server wants known, the person's text, then where the agent works.
  *
  * @param commands Further slash commands the CLI has announced (skills), without the slash.
  */
@@ -24,14 +25,15 @@ export function buildPrompt(
     `Current working directory: ${workdir}`,
     ...(request.git_url ? [` project url:${request.git_url}`] : []),
   ].join("\n");
+  const before = guidance(request).map((part) => `${part}\n\n`).join("");
   if (typeof request.prompt !== "string") {
-    return blocks(request.prompt, trailer);
+    return blocks(request.prompt, before, trailer);
   }
   const command = request.prompt.match(/^\/([\w:-]+)(?=\s|$)/)?.[1];
   if (command && (COMMANDS.has(command) || commands.includes(command))) {
     return request.prompt;
   }
-  return `${asText(request.prompt)}\n${trailer}`;
+  return `${asText(before + request.prompt)}\n${trailer}`;
 }
 
 /** A leading slash would make the CLI look for a command; a blank before it does not. */
@@ -41,12 +43,13 @@ function asText(text: string): string {
 
 function blocks(
   prompt: Exclude<ExecuteRequest["prompt"], string>,
+  before: string,
   trailer: string,
 ): Record<string, unknown>[] {
   const converted = prompt.map(convert).filter((block) => block !== null);
   const first = converted.find((block) => block["type"] === "text");
-  if (first) first["text"] = `${asText(String(first["text"]))}\n${trailer}`;
-  else converted.push({ type: "text", text: trailer });
+  if (first) first["text"] = `${asText(before + String(first["text"]))}\n${trailer}`;
+  else converted.push({ type: "text", text: before + trailer });
   return converted;
 }
 

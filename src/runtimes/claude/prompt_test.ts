@@ -1,4 +1,4 @@
-import { assertEquals } from "../../../tests/support/assert.ts";
+import { assert, assertEquals } from "../../../tests/support/assert.ts";
 import { executeRequest } from "../../protocol/mod.ts";
 import { buildPrompt } from "./prompt.ts";
 
@@ -40,4 +40,25 @@ Deno.test("buildPrompt() converts blocks and images", () => {
     ],
   );
   assertEquals(prompt([]), [{ type: "text", text: "Current working directory: /w" }]);
+});
+
+Deno.test("buildPrompt() puts knowledge and chosen skills before the message", () => {
+  const more = {
+    kb_meta_prompt: "kb 7: manuals",
+    user_selected_skills: ["pdf", { name: "wegent-knowledge" }],
+  };
+  const text = String(prompt("/what is it?", more));
+  const order = [
+    "<knowledge_base_context>\nkb 7: manuals",
+    "- pdf",
+    "primary source",
+    "/what is it?",
+  ];
+  const places = order.map((part) => text.indexOf(part));
+  assertEquals(places.toSorted((a, b) => a - b), places);
+  assert(places.every((place) => place >= 0), text);
+  assert(!String(prompt("x", { ...more, task_mode: "Code" })).includes("kb 7"));
+  assert(String(prompt("x", { ...more, is_user_selected_kb: false })).includes("candidates"));
+  const [block] = prompt([{ type: "input_text", text: "look" }], more) as { text: string }[];
+  assert(block?.text.includes("- pdf") && block.text.includes("look\nCurrent working directory"));
 });
