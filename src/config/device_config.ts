@@ -59,6 +59,8 @@ export const configFile = z.looseObject({
     claude_binary: z.string().optional(),
     idle_seconds: seconds(7 * 86_400).optional(),
     stall_seconds: seconds(86_400).optional(),
+    prewarm: z.number().int().min(0).max(8).optional(),
+    prewarm_free_mb: z.number().min(0).optional(),
   }).optional(),
   shutdown_seconds: z.number().min(0).max(3600).optional(),
   journal_days: z.number().min(0).max(3650).optional(),
@@ -121,6 +123,10 @@ export interface Settings {
     idleMs: number;
     /** A model silent for so long fails the turn. @default 300_000 */
     stallMs: number;
+    /** Agents kept waiting for the next task of a known directory; 0: none. @default 1 */
+    prewarm: number;
+    /** Memory that must be free for one. @default 2 GiB */
+    prewarmFreeBytes: number;
   };
   /** Grace of running turns at a stop. @default 10_000 */
   readonly shutdownMs: number;
@@ -333,6 +339,8 @@ function effective(
         env["WEGENT_EXECUTOR_STALL_SECONDS"],
         file.agent?.stall_seconds ?? 300,
       ) * 1000,
+      prewarm: count(env["WEGENT_EXECUTOR_PREWARM"], file.agent?.prewarm ?? 1),
+      prewarmFreeBytes: (file.agent?.prewarm_free_mb ?? 2048) * 1024 * 1024,
     },
     shutdownMs: (file.shutdown_seconds ?? 10) * 1000,
     heartbeatMs: positive(env["LOCAL_HEARTBEAT_INTERVAL"], 30) * 1000,
@@ -384,6 +392,11 @@ function oneOf<const T extends string>(
 function positive(value: string | undefined, fallback: number): number {
   const number = Number(value?.trim() || NaN);
   return Number.isFinite(number) && number > 0 ? number : fallback;
+}
+
+function count(value: string | undefined, fallback: number): number {
+  const number = Number(value?.trim() || NaN);
+  return Number.isInteger(number) && number >= 0 && number <= 8 ? number : fallback;
 }
 
 function configError(message: string, cause?: unknown): AppError {

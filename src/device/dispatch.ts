@@ -6,7 +6,7 @@ import {
   hostNotice,
   type JournalWriter,
 } from "../hosts/mod.ts";
-import { type AppError, errorText, removeIfExists } from "../platform/mod.ts";
+import { errorText, removeIfExists } from "../platform/mod.ts";
 import {
   type CancelRequest,
   executeIds,
@@ -25,6 +25,7 @@ import { type DeliveryEnd, type OutboxLink, RunDelivery } from "./outbox.ts";
 import { Run } from "./run.ts";
 import type { PreparedRun, RunFile, RunStore } from "./run_store.ts";
 import { Slots } from "./slots.ts";
+import { startError, TEXT } from "./words.ts";
 
 /** How long a run may take from its cancel to its terminal event before its host is ended. */
 const CANCEL_LIMIT_MS = 15_000;
@@ -35,16 +36,6 @@ const DELIVER_MS = 3000;
 const MAX_RECENT = 1000;
 /** Pause before the directory of the next task is made, so that it does not delay this one. */
 const SPARE_MS = 50;
-
-const TEXT = {
-  hostGone: "The process that ran the agent ended unexpectedly; send the message again to retry",
-  lostInRestart:
-    "The agent stopped while the device was restarting; send the message again to retry",
-  stopping: "The device is shutting down; the task was not started",
-  stoppedWaiting: "The device was stopped before the task started",
-  stoppedStarting: "The device was stopped while the task was starting",
-  stoppedRunning: "The device was stopped while the task was running",
-} as const;
 
 interface HostState {
   readonly hostId: string;
@@ -63,6 +54,8 @@ export interface DispatchSeam {
   startHost(request: Omit<HostStart, "t" | "id">): Promise<StartedHost>;
   sendToHost(hostId: string, command: HostCommand): void;
   killHost(hostId: string): void;
+  /** Asks for an agent that waits for the next session like that of a host. */
+  keepSpare(like: string): void;
   log(
     level: "debug" | "info" | "warn" | "error",
     message: string,
@@ -81,6 +74,8 @@ export class Dispatcher {
   readonly #marks = new CancelMarks();
   /** Subtasks that ended lately: a late cancel of one must not mark its retry. */
   readonly #recent = new Set<number>();
+  /** The last request of each host, for a spare like it. */
+  readonly #warmers = new Map<string, ExecuteRequest>();
   /** Directory and journal for the next task. */
   #spare: PreparedRun | null = null;
   #draining = false;
@@ -184,9 +179,20 @@ export class Dispatcher {
     else this.seam.log("warn", "A host sent a line this version does not know", { hostId });
   }
 
+  /** A spare for sessions like that of host `like`: its agent is started with what that one was. */
+  spareStarted(like: string, hostId: string): void {
+    const request = this.#warmers.get(like);
+    if (!request) return;
+    this.seam.sendToHost(hostId, {
+      cmd: "warm",
+      request: { ...request, prompt: "", attachments: [] },
+    });
+  }
+
   /** A host is gone: its unfinished run gets its one terminal event now. */
   hostClosed(hostId: string): void {
     this.#hosts.delete(hostId);
+    this.#warmers.delete(hostId);
     for (const run of this.#runs.values()) {
       if (run.hostId !== hostId || run.state === "ended") continue;
       const { tail, builder } = this.store.summarize(run.id);
@@ -408,7 +414,11 @@ export class Dispatcher {
     if (!run || run.state === "ended") return;
     if (notice.notice === "turn_refused") return this.#end(run, (b) => b.error(notice.message));
     run.delivery.grew(notice);
-    if (notice.ended) this.#ended(run);
+    if (!notice.ended) return;
+    this.#ended(run);
+    if (run.cancelled || !run.request || this.#draining) return;
+    this.#warmers.set(hostId, run.request);
+    this.seam.keepSpare(hostId);
   }
 
   /** Ends a run with an event the device writes itself. */
@@ -467,11 +477,6 @@ export class Dispatcher {
     yield* this.#runs.values();
     yield* this.#superseded;
   }
-}
-
-function startError(error: unknown): string {
-  const { remedy } = error as Partial<AppError>;
-  return remedy ? `${errorText(error)}. ${remedy}` : errorText(error);
 }
 
 async function until(condition: () => boolean, ms: number): Promise<void> {

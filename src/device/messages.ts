@@ -68,6 +68,8 @@ export type ToWorker =
     id: number;
     error: { code: string; message: string; remedy?: string };
   }
+  /** A spare for the next session like that of host `like`; it is to be told for what. */
+  | { t: "spare.started"; like: string; hostId: string }
   | { t: "status"; id: number }
   /** What has changed since the first message or the last of these. */
   | { t: "workdirs"; facts: WorkdirFacts }
@@ -148,6 +150,8 @@ export type SelfcheckRow = z.infer<typeof selfcheckRow>;
 export const fromWorker = z.discriminatedUnion("t", [
   z.object({ t: z.literal("ready") }),
   hostStart,
+  /** Asks for a spare like the session of this host. */
+  z.object({ t: z.literal("host.spare"), like: z.string() }),
   /** A line for a host's socket. */
   z.object({ t: z.literal("host.send"), hostId: z.string(), line: z.string() }),
   /** Ends a host and everything it runs. */

@@ -94,6 +94,7 @@ class DeviceWorker {
       link: this.#link,
       startHost: (request) => this.#startHost(request),
       sendToHost: (hostId, command) => sendToHost(hostId, command),
+      keepSpare: (like) => scope.postMessage({ t: "host.spare", like }),
       killHost: (hostId) => scope.postMessage({ t: "host.kill", hostId }),
       log,
     }, init.slots);
@@ -118,6 +119,8 @@ class DeviceWorker {
         this.#waiting.get(message.id)?.(message);
         this.#waiting.delete(message.id);
         return;
+      case "spare.started":
+        return this.#dispatcher.spareStarted(message.like, message.hostId);
       case "workdirs":
         this.#workdirs = message.facts;
         return this.#link.beat();

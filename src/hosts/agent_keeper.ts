@@ -12,15 +12,17 @@ const SETTLE_MS = 2000;
 /** A process ready for a turn. */
 export interface AcquiredAgent {
   readonly process: AgentProcess;
-  /** `live`: kept from the turn before. */
-  readonly how: "live" | "resume" | "fresh";
+  /** `live`: kept from the turn before; `spare`: started before anybody asked. */
+  readonly how: "live" | "spare" | "resume" | "fresh";
 }
 
 /** See the module comment. */
 export class AgentKeeper {
-  readonly session: SessionFile;
+  #session: SessionFile | null = null;
   #process: AgentProcess | null = null;
   #fingerprint = "";
+  /** The process has had no turn yet: it belongs to no conversation. */
+  #spare = false;
   /** Resolves when nothing of the last process is left. */
   #cleaned: Promise<void> = Promise.resolve();
 
@@ -29,11 +31,12 @@ export class AgentKeeper {
     private readonly spec: HostSpec,
     private readonly log: Logger,
     private readonly onAgent: (pid: number | null) => void,
-  ) {
-    this.session = new SessionFile(spec.session_dir, {
-      workdir: spec.workdir,
-      configDir: spec.config_dir,
-    });
+  ) {}
+
+  /** What is remembered of the conversation; a spare has one once it has a task. */
+  get session(): SessionFile {
+    const { session_dir, workdir, config_dir } = this.spec;
+    return this.#session ??= new SessionFile(session_dir, { workdir, configDir: config_dir });
   }
 
   get pid(): number | null {
@@ -53,15 +56,26 @@ export class AgentKeeper {
    */
   async acquire(plan: AgentPlan, fresh: boolean): Promise<AcquiredAgent> {
     const live = this.#process;
-    if (live && !fresh && this.#fingerprint === plan.fingerprint && await live.settle(SETTLE_MS)) {
-      return { process: live, how: "live" };
+    const saved = fresh ? null : this.session.read();
+    const spare = this.#spare;
+    this.#spare = false;
+    // A spare has a conversation of its own, which is as good as a new one and no other.
+    const fits = spare ? saved === null : !fresh;
+    if (live && fits && this.#fingerprint === plan.fingerprint && await live.settle(SETTLE_MS)) {
+      return { process: live, how: spare ? "spare" : "live" };
     }
     await this.end();
-    const saved = fresh ? null : this.session.read();
     const session: SessionStart = saved
       ? { kind: "resume", id: saved.id, model: saved.model }
       : { kind: "fresh", id: crypto.randomUUID() };
     return { process: this.#start(plan, session), how: saved ? "resume" : "fresh" };
+  }
+
+  /** Starts a process for a turn that is still to come. */
+  warm(plan: AgentPlan): void {
+    if (this.#process) return;
+    this.#start(plan, { kind: "fresh", id: crypto.randomUUID() });
+    this.#spare = true;
   }
 
   #start(plan: AgentPlan, session: SessionStart): AgentProcess {

@@ -64,6 +64,15 @@ export const hostCommand = z.discriminatedUnion("cmd", [
     message: z.string(),
     code: z.string(),
   }),
+  /** Starts the agent of a spare host before a turn comes; the prompt does not count. */
+  z.looseObject({ cmd: z.literal("warm"), request: executeRequest }),
+  /** Makes a spare host that of a task. */
+  z.looseObject({
+    cmd: z.literal("assign"),
+    task_id: z.number().int().positive(),
+    session_dir: z.string(),
+    attachments_dir: z.string(),
+  }),
   /** Ends the agent process and, when idle, the host itself. */
   z.looseObject({ cmd: z.literal("close") }),
   z.looseObject({ cmd: z.literal("ping"), id: z.number().int() }),
@@ -150,7 +159,8 @@ export const hostSpec = z.looseObject({
   /** File with the sandbox policy, for starting the agent in the narrower box. */
   policy: z.string(),
   runtime: z.enum(RUNTIMES),
-  task_id: z.number().int().positive(),
+  /** 0: a spare, which gets its task later. */
+  task_id: z.number().int().nonnegative(),
   workdir: z.string(),
   /** Where the agent's session id is kept. */
   session_dir: z.string(),

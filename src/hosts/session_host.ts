@@ -13,7 +13,7 @@ import {
   writeFileAtomic,
 } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
-import type { ErrorCode } from "../protocol/mod.ts";
+import type { ErrorCode, ExecuteRequest } from "../protocol/mod.ts";
 import { type Runtime, runtimeOf } from "../runtimes/mod.ts";
 import { AgentKeeper } from "./agent_keeper.ts";
 import {
@@ -27,8 +27,8 @@ import {
 import { AttachServer } from "./attach_server.ts";
 import { becomeSubreaper } from "./processes.ts";
 import { readFirstLine, redirectOutput } from "./standard_streams.ts";
-import { Turn } from "./turn.ts";
-import { Workspace } from "./workspace.ts";
+import { planTurn, Turn } from "./turn.ts";
+import { gitVariables, Workspace } from "./workspace.ts";
 
 /** The spec must arrive within this time. */
 const SPEC_MS = 10_000;
@@ -180,6 +180,14 @@ class SessionHost {
           message: command.message,
           code: command.code as ErrorCode,
         });
+      case "warm":
+        return void this.#warm(command.request);
+      case "assign": {
+        const { task_id, session_dir, attachments_dir } = command;
+        Object.assign(this.spec, { task_id, session_dir });
+        this.spec.workspace.attachments_dir = attachments_dir;
+        return;
+      }
       case "close":
         return void this.#shutDown("close");
       case "ping":
@@ -214,6 +222,23 @@ class SessionHost {
       if (this.#turn === turn) this.#turn = null;
       if (this.#turn === null) this.#restartIdleTimer();
     });
+  }
+
+  /** Nobody waits for a spare: a fault is logged, and the turn that comes tells its own. */
+  async #warm(request: ExecuteRequest): Promise<void> {
+    if (this.#turn || this.#closing) return;
+    try {
+      const plan = await planTurn(
+        this.#runtime,
+        this.spec,
+        request,
+        await gitVariables(request, Deno.env.toObject()),
+      );
+      for (const secret of plan.secrets) this.#log.mask(secret);
+      if (!this.#turn && !this.#closing) this.#keeper.warm(plan);
+    } catch (error) {
+      this.#log.warn("Cannot start a spare agent", { error: errorText(error) });
+    }
   }
 
   #refuse(run: string, code: string, message: string): void {

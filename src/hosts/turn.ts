@@ -62,6 +62,24 @@ export interface TurnSeam {
   onTail(tail: JournalTail, ended: boolean): void;
 }
 
+/** The plan of a turn in this host's session. */
+export async function planTurn(
+  runtime: Runtime,
+  spec: HostSpec,
+  request: ExecuteRequest,
+  variables: Readonly<Record<string, string>>,
+): Promise<AgentPlan> {
+  return await runtime.plan(request, {
+    configDir: spec.config_dir,
+    tempDir: spec.temp_dir,
+    mark: spec.host,
+    workdir: spec.workdir,
+    // Not in the workdir: what is written there may hold credentials.
+    stateDir: dirname(spec.temp_dir),
+    variables,
+  }, Deno.env.toObject());
+}
+
 /** See the module comment. */
 export class Turn {
   readonly #sink: JournalSink;
@@ -124,15 +142,7 @@ export class Turn {
     const prepared = await this.#prepare();
     if (prepared === null) return await this.#conclude(this.#why ?? { kind: "cancel" });
     const { request } = prepared;
-    const plan = await runtime.plan(request, {
-      configDir: spec.config_dir,
-      tempDir: keeper.tempDir,
-      mark: spec.host,
-      workdir: spec.workdir,
-      // Not in the workdir: what is written there may hold credentials.
-      stateDir: dirname(spec.temp_dir),
-      variables: prepared.variables,
-    }, Deno.env.toObject());
+    const plan = await planTurn(runtime, spec, request, prepared.variables);
     this.#secrets = plan.secrets;
     for (const secret of plan.secrets) this.seam.log.mask(secret);
     if (this.request.new_session) keeper.session.clear();

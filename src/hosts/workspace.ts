@@ -96,6 +96,14 @@ export class Workspace {
   }
 }
 
+/** Variables for the agent of a request: its repository and how to log in there. */
+export async function gitVariables(
+  request: ExecuteRequest,
+  env: Readonly<Record<string, string>>,
+): Promise<Record<string, string>> {
+  return gitEnvironment(await gitFacts(request, env), env);
+}
+
 function jobOf(
   { task_id, workdir, workspace }: HostSpec,
   request: ExecuteRequest,

@@ -9,6 +9,7 @@ import {
   ATTACH_OLDEST,
   ATTACH_PROTOCOL,
   ATTACH_VERSION,
+  type HostCommand,
   hostHello,
   hostReady,
   type HostSpec,
@@ -43,18 +44,21 @@ const hostRecord = z.looseObject({
   host: z.string(),
   pid: z.number().int().positive(),
   start_time: z.string(),
-  task_id: z.number().int().positive(),
+  /** 0: a spare. */
+  task_id: z.number().int().nonnegative(),
   key: z.string(),
   workdir: z.string(),
   socket: z.string(),
+  /** Directory that is only this host's and goes with it; null: none. */
+  own_dir: z.string().nullable().default(null),
 });
 type HostRecord = z.infer<typeof hostRecord>;
 
 /** A live, attached host. */
 interface LiveHost {
-  readonly record: HostRecord;
   readonly conn: Deno.UnixConn;
-  readonly hello: AdoptedHost;
+  record: HostRecord;
+  hello: AdoptedHost;
   /** Writes to the socket, one after the other. */
   writing: Promise<void>;
   /** We let go of it ourselves: its connection's end says nothing about the host. */
@@ -73,6 +77,8 @@ export interface HostPlan {
   readonly taskId: number;
   readonly key: string;
   readonly workdir: string;
+  /** Directory that is only this host's; removed when it has ended. */
+  readonly ownDir: string | null;
   /** Argv of the host, launcher included. */
   readonly command: readonly string[];
   /** The spec without what this module fills in. */
@@ -160,8 +166,10 @@ export class HostManager {
     const secret = readTextIfExists(join(this.dir(name), "secret"));
     const alive = parsed.success && secret &&
       await sameProcessAlive(parsed.data.pid, parsed.data.start_time);
-    if (!alive) {
-      await this.#forget(name);
+    // A spare without a task is of no use to a daemon that does not know what it was started for.
+    if (alive && parsed.data.task_id === 0) await this.#killProcess(parsed.data);
+    if (!alive || parsed.data.task_id === 0) {
+      await this.#forget(name, parsed.data?.own_dir ?? null);
       return null;
     }
     try {
@@ -212,6 +220,7 @@ export class HostManager {
       key: plan.key,
       workdir: plan.workdir,
       socket,
+      own_dir: plan.ownDir,
     };
     writeFileAtomic(join(dir, "record.json"), JSON.stringify(record));
     return (await this.#attach(record, secret)).hello;
@@ -328,14 +337,36 @@ export class HostManager {
     if (await sameProcessAlive(record.pid, record.start_time)) {
       await this.#killProcess(record);
     }
-    await this.#forget(record.host);
+    await this.#forget(record.host, record.own_dir);
   }
 
   /** Removes what a host left on disk; its socket may lie elsewhere, where paths are short. */
-  async #forget(host: string): Promise<void> {
+  async #forget(host: string, ownDir: string | null): Promise<void> {
+    if (ownDir !== null) removeIfExists(ownDir, { recursive: true });
     const socketDir = dirname(await socketPath(this.dir(host), "host.sock"));
     if (socketDir !== this.dir(host)) removeIfExists(socketDir, { recursive: true });
     removeIfExists(this.dir(host), { recursive: true });
+  }
+
+  /** Gives a spare host to a task. @returns Null when it has gone meanwhile. */
+  assign(
+    hostId: string,
+    task: { taskId: number; sessionDir: string; attachmentsDir: string },
+  ): AdoptedHost | null {
+    const host = this.#live.get(hostId);
+    if (!host) return null;
+    const { taskId, sessionDir, attachmentsDir } = task;
+    host.record = { ...host.record, task_id: taskId };
+    host.hello = { ...host.hello, taskId };
+    writeFileAtomic(join(this.dir(hostId), "record.json"), JSON.stringify(host.record));
+    const command: HostCommand = {
+      cmd: "assign",
+      task_id: taskId,
+      session_dir: sessionDir,
+      attachments_dir: attachmentsDir,
+    };
+    this.send(hostId, JSON.stringify(command) + "\n");
+    return host.hello;
   }
 
   /** Writes a line to a host; a host that is gone shows by its closed connection. */

@@ -22,16 +22,17 @@ export interface SessionLayout {
 
 /**
  * Lays out a session. In a directory that was chosen (by its user, a project, a chat) everything lies in
- * its `.wegent`; a managed directory keeps the places Wegent's own executor has.
+ * its `.wegent`; a managed directory keeps the places Wegent's own executor has. `spare` names a session
+ * that has no task yet.
  */
 export function sessionLayout(
   { paths, workspaceRoot }: Pick<Settings, "paths" | "workspaceRoot">,
-  session: { taskId: number; key: string; ownConfig: boolean },
+  session: { taskId: number; key: string; ownConfig: boolean; spare?: string },
   { path, origin }: Pick<SessionDirectory, "path" | "origin">,
   os = Deno.build.os,
 ): SessionLayout {
-  const { taskId, key, ownConfig } = session;
-  const stateDir = join(paths.sessions, String(taskId), key);
+  const { taskId, key, ownConfig, spare } = session;
+  const stateDir = join(paths.sessions, spare ?? String(taskId), key);
   const common = { stateDir, tempDir: join(stateDir, "tmp") };
   if (origin === "session" || origin === "project" || origin === "chat") {
     const own = join(path, ".wegent");

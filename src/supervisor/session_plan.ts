@@ -35,13 +35,15 @@ export async function planSession(
   request: HostStart,
   directory: SessionDirectory,
   agentBinary: string,
+  { spare = false }: { spare?: boolean } = {},
 ): Promise<HostPlan> {
   const { paths, sandbox, agent, userHome } = settings;
   const { task_id: taskId, key, own_config: ownConfig } = request;
   const { path: workdir } = directory;
   const hostId = `h${Date.now().toString(36)}-${crypto.randomUUID().slice(0, 8)}`;
   const dir = join(paths.hosts, hostId);
-  const layout = sessionLayout(settings, { taskId, key, ownConfig }, directory);
+  const session = { taskId, key, ownConfig, ...(spare && { spare: hostId }) };
+  const layout = sessionLayout(settings, session, directory);
   const agentConfigDir = layout.configDir ?? join(userHome, ".claude");
   const roots = rootsOf(settings, directory);
   ensurePrivateDir(dir);
@@ -76,9 +78,10 @@ export async function planSession(
   const self = selfCommand();
   return {
     hostId,
-    taskId,
+    taskId: spare ? 0 : taskId,
     key,
     workdir,
+    ownDir: spare ? dirname(layout.stateDir) : null,
     command: [...self, ...launchArgs(policyFile, "host", [...self, "__host"])],
     spec: {
       policy: policyFile,

@@ -37,6 +37,7 @@ import { DeviceWorkerProcess } from "./device_worker.ts";
 import { HostManager } from "./hosts.ts";
 import { openDirectory } from "./open_directory.ts";
 import { planSession } from "./session_plan.ts";
+import { type SessionStartFacts, Spares } from "./spares.ts";
 
 /** How the daemon ended. */
 export type DaemonEnd = "stopped" | "restart";
@@ -65,6 +66,9 @@ export class Supervisor {
   readonly #sandbox: SandboxStatus;
   readonly #hosts: HostManager;
   readonly #directories: Directories;
+  readonly #spares: Spares;
+  /** How the live sessions of this daemon were started, by host. */
+  readonly #sessions = new Map<string, SessionStartFacts>();
   #toldFacts = "";
   #onceRegistered: () => void = () => {};
   readonly #worker: DeviceWorkerProcess;
@@ -117,8 +121,13 @@ export class Supervisor {
     this.#directories = new Directories(directoriesFile(settings), log);
     this.#hosts = new HostManager(paths.hosts, {
       onData: (hostId, bytes) => this.#worker.send({ t: "host.data", hostId, bytes }),
-      onClosed: (hostId) => this.#worker.send({ t: "host.closed", hostId }),
+      onClosed: (hostId) => {
+        this.#sessions.delete(hostId);
+        this.#spares.closed(hostId);
+        this.#worker.send({ t: "host.closed", hostId });
+      },
     }, log);
+    this.#spares = new Spares(this.#hosts, log);
     this.#worker = new DeviceWorkerProcess({
       permissions: () => renderWorkerPermissions(this.#scope),
       init: () => this.#init(),
@@ -229,6 +238,8 @@ export class Supervisor {
     switch (message.t) {
       case "host.start":
         return void this.#startHost(message).then((answer) => this.#worker.send(answer));
+      case "host.spare":
+        return void this.#keepSpare(message.like);
       case "host.send":
         return this.#hosts.send(message.hostId, message.line);
       case "host.kill":
@@ -301,10 +312,19 @@ export class Supervisor {
     if (live && live.workdir === directory.path) return started(live.hello);
     // A conversation has one directory at a time: the agent of the old one ends first.
     if (live) await this.#hosts.kill(live.hello.hostId);
-    const binary = await this.options.agentBinary();
-    return started(
-      await this.#hosts.start(await planSession(settings, request, directory, binary)),
-    );
+    const agentBinary = await this.options.agentBinary();
+    const host = this.#spares.take(settings, request, directory) ??
+      await this.#hosts.start(await planSession(settings, request, directory, agentBinary));
+    this.#sessions.set(host.hostId, { request, directory, agentBinary });
+    return started(host);
+  }
+
+  /** A turn has ended well: the next task in its directory shall find an agent waiting. */
+  async #keepSpare(like: string): Promise<void> {
+    const facts = this.#sessions.get(like);
+    if (!facts || this.#stopping) return;
+    const hostId = await this.#spares.keep(this.#settings, facts);
+    if (hostId !== null) this.#worker.send({ t: "spare.started", like, hostId });
   }
 
   async #openDirectory(id: number, path: string): Promise<void> {
@@ -412,6 +432,7 @@ export class Supervisor {
       worker_error: workerError,
       worker_restarts: this.#worker.restarts,
       hosts: this.#hosts.list(),
+      spares: this.#spares.counts,
       sandbox: this.#sandbox,
       stopping: this.#stopping,
     };

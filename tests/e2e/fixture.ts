@@ -49,6 +49,8 @@ export async function withDevice(
       WEGENT_AUTH_TOKEN: STUB_TOKEN,
       CLAUDE_BINARY: binary,
       LOG_LEVEL: "debug",
+      // Tests count processes; those that want a spare say so.
+      WEGENT_EXECUTOR_PREWARM: "0",
       ...options.env,
       ...extra,
     });
