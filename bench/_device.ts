@@ -14,6 +14,8 @@ export interface DeviceOptions {
   readonly seq?: boolean;
   /** Path of the agent's CLI. @default the pinned Claude Code */
   readonly agent?: string;
+  /** Further environment of the daemon. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** See the module comment. */
@@ -57,6 +59,7 @@ export class Device implements AsyncDisposable {
       WEGENT_BACKEND_URL: this.outside.url,
       WEGENT_AUTH_TOKEN: STUB_TOKEN,
       CLAUDE_BINARY: this.options.agent ?? await claudeBinary(),
+      ...this.options.env,
     });
     return await this.outside.registration(++this.#registrations) - startedAt;
   }

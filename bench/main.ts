@@ -16,6 +16,7 @@ const FIGURES: Readonly<Record<string, () => Promise<Measure>>> = {
   stop: async () => (await import("./stop.ts")).stop,
   "first-event": async () => (await import("./first_event.ts")).firstEvent,
   "first-text": async () => (await import("./first_text.ts")).firstText,
+  prewarm: async () => (await import("./prewarm.ts")).prewarm,
   chunks: async () => (await import("./chunks.ts")).chunks,
   throughput: async () => (await import("./throughput.ts")).throughput,
   kill: async () => (await import("./kill.ts")).kill,

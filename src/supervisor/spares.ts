@@ -33,7 +33,7 @@ export interface SpareCounts {
 export class Spares {
   /** Spares that wait, oldest first, by host. */
   readonly #waiting = new Map<string, SessionStartFacts>();
-  #starting = 0;
+  #starting = false;
   #used = 0;
   #started = 0;
 
@@ -62,34 +62,45 @@ export class Spares {
   }
 
   /**
-   * Starts a spare like the session of `facts`, unless there is one or too little memory is free.
+   * Starts spares like the session of `facts` up to the limit, one after the other, while enough memory is
+   * free.
    *
-   * @returns Its host, to be told for what; null when there is none.
+   * @param onStarted Told of each host, which is to be told for what it waits.
    */
-  async keep(settings: Settings, facts: SessionStartFacts): Promise<string | null> {
+  async keep(
+    settings: Settings,
+    facts: SessionStartFacts,
+    onStarted: (hostId: string) => void,
+  ): Promise<void> {
     const { prewarm, prewarmFreeBytes } = settings.agent;
-    const wanted = RETURNING.has(facts.directory.origin) && facts.directory.clone === null;
-    if (prewarm === 0 || !wanted || this.#starting > 0) return null;
-    const same = [...this.#waiting.values()].filter((other) =>
-      alike(other, facts.request, facts.directory)
-    );
-    if (same.length >= prewarm || Deno.systemMemoryInfo().available < prewarmFreeBytes) return null;
-    this.#starting++;
+    if (!RETURNING.has(facts.directory.origin) || facts.directory.clone !== null) return;
+    if (this.#starting) return;
+    this.#starting = true;
     try {
-      const { request, directory, agentBinary } = facts;
-      const plan = await planSession(settings, request, directory, agentBinary, { spare: true });
-      const { hostId } = await this.hosts.start(plan);
-      this.#waiting.set(hostId, facts);
-      this.#started++;
-      await this.#makeRoom(prewarm);
-      return hostId;
+      while (this.#like(facts) < prewarm) {
+        if (Deno.systemMemoryInfo().available < prewarmFreeBytes) return;
+        onStarted(await this.#start(settings, facts));
+        await this.#makeRoom(prewarm);
+      }
     } catch (error) {
       // Nobody waits for a spare.
       this.log.warn("Cannot start a spare session", { error: errorText(error) });
-      return null;
     } finally {
-      this.#starting--;
+      this.#starting = false;
     }
+  }
+
+  #like({ request, directory }: SessionStartFacts): number {
+    return [...this.#waiting.values()].filter((other) => alike(other, request, directory)).length;
+  }
+
+  async #start(settings: Settings, facts: SessionStartFacts): Promise<string> {
+    const { request, directory, agentBinary } = facts;
+    const plan = await planSession(settings, request, directory, agentBinary, { spare: true });
+    const { hostId } = await this.hosts.start(plan);
+    this.#waiting.set(hostId, facts);
+    this.#started++;
+    return hostId;
   }
 
   /** A host has ended. */

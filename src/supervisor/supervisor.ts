@@ -323,8 +323,11 @@ export class Supervisor {
   async #keepSpare(like: string): Promise<void> {
     const facts = this.#sessions.get(like);
     if (!facts || this.#stopping) return;
-    const hostId = await this.#spares.keep(this.#settings, facts);
-    if (hostId !== null) this.#worker.send({ t: "spare.started", like, hostId });
+    await this.#spares.keep(
+      this.#settings,
+      facts,
+      (hostId) => this.#worker.send({ t: "spare.started", like, hostId }),
+    );
   }
 
   async #openDirectory(id: number, path: string): Promise<void> {

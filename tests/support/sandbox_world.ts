@@ -25,6 +25,29 @@ export function worldUsers(): WorldUser[] {
   return Deno.uid() === 0 ? ["root", "ordinary"] : ["ordinary"];
 }
 
+/** Our program where any user can run it. Worlds may share one. */
+export class InstalledProgram implements Disposable {
+  readonly dir = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "wx-program-" }));
+  /** Words that run it. */
+  readonly command: readonly string[];
+
+  constructor() {
+    Deno.chmodSync(this.dir, 0o755);
+    this.command = installProgram(this.dir);
+  }
+
+  /** Makes another program usable for every user. @returns Its path. */
+  add(path: string, name: string): string {
+    const to = join(this.dir, name);
+    linkOrCopy(Deno.realPathSync(path), to);
+    return to;
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.dir, { recursive: true });
+  }
+}
+
 /** See the module comment. */
 export class SandboxWorld implements Disposable {
   readonly base = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "wx-" }));
@@ -38,9 +61,13 @@ export class SandboxWorld implements Disposable {
   readonly outside = join(this.base, "outside");
   readonly #denoDir = join(this.base, "deno");
   readonly env: Readonly<Record<string, string>>;
-  readonly #program: string[];
+  readonly #program: InstalledProgram;
+  readonly #ownsProgram: boolean;
 
-  constructor(readonly user: WorldUser) {
+  /** @param program Shared with other worlds. @default one of its own */
+  constructor(readonly user: WorldUser, program?: InstalledProgram) {
+    this.#program = program ?? new InstalledProgram();
+    this.#ownsProgram = program === undefined;
     Deno.chmodSync(this.base, 0o755);
     Deno.mkdirSync(this.#denoDir);
     for (const dir of [this.workdir, this.sessionDir, this.runsDir, this.hostDir, this.outside]) {
@@ -63,7 +90,6 @@ export class SandboxWorld implements Disposable {
       DENO_DIR: this.#denoDir,
       NO_COLOR: "1",
     };
-    this.#program = this.#installProgram();
     this.own();
   }
 
@@ -87,9 +113,7 @@ export class SandboxWorld implements Disposable {
 
   /** Makes another program usable for the world's user. @returns Its path in the world. */
   addProgram(path: string, name: string): string {
-    const to = join(this.base, "program", name);
-    linkOrCopy(Deno.realPathSync(path), to);
-    return to;
+    return this.#program.add(path, name);
   }
 
   /** Writes the session's policy and returns its path. */
@@ -115,7 +139,7 @@ export class SandboxWorld implements Disposable {
 
   /** Argv of the launcher for `argv`. */
   launcher(policy: string, kind: LaunchKind, argv: readonly string[]): string[] {
-    return [...this.#program, ...launchArgs(policy, kind, argv)];
+    return [...this.#program.command, ...launchArgs(policy, kind, argv)];
   }
 
   /** Runs a shell script in the agent's box. */
@@ -124,23 +148,24 @@ export class SandboxWorld implements Disposable {
   }
 
   /** Runs a command as the world's user, unboxed. */
-  async run(argv: readonly string[]): Promise<Ended> {
-    const { code, stdout, stderr } = await this.command(argv, "piped").output();
+  async run(argv: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended> {
+    const { code, stdout, stderr } = await this.command(argv, "piped", env).output();
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
     return { code, stdout: text(stdout), stderr: text(stderr) };
   }
 
   /** A command of the world's user, unboxed. */
-  command(argv: readonly string[], stdio: "piped" | "null"): Deno.Command {
-    const prefix = this.user === "ordinary" && Deno.uid() === 0
-      ? ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--"]
-      : [];
-    const [name, ...args] = [...prefix, ...argv];
+  command(
+    argv: readonly string[],
+    stdio: "piped" | "null",
+    env?: Readonly<Record<string, string>>,
+  ): Deno.Command {
+    const [name, ...args] = this.#asUser(argv);
     return new Deno.Command(name!, {
       args,
       cwd: "/",
       clearEnv: true,
-      env: this.env,
+      env: { ...this.env, ...env },
       stdin: "null",
       stdout: stdio,
       stderr: stdio,
@@ -148,28 +173,46 @@ export class SandboxWorld implements Disposable {
     });
   }
 
-  [Symbol.dispose](): void {
-    Deno.removeSync(this.base, { recursive: true });
+  /** Starts a process of the world's user that is talked to, unboxed. Its caller ends it. */
+  service(argv: readonly string[], env?: Readonly<Record<string, string>>): Deno.ChildProcess {
+    const [name, ...args] = this.#asUser(argv);
+    return new Deno.Command(name!, {
+      args,
+      cwd: "/",
+      clearEnv: true,
+      env: { ...this.env, ...env },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
   }
 
-  /** The program where the user can read it, who may be kept out of our own directories. */
-  #installProgram(): string[] {
-    const dir = join(this.base, "program");
-    Deno.mkdirSync(dir);
-    const binary = Deno.env.get("EXECUTOR_BINARY");
-    const executable = join(dir, binary ? "wegent-executor" : "deno");
-    linkOrCopy(Deno.realPathSync(binary ?? Deno.execPath()), executable);
-    if (binary) return [executable];
-    for (const folder of ["src/scope", "src/platform"]) copyModules(folder, dir);
-    const entry = join(dir, "entry.ts");
-    // What main.ts does for `__launch`, without the packages of the rest of it.
-    Deno.writeTextFileSync(
-      entry,
-      'import { runLauncher } from "./src/scope/launcher.ts";\nrunLauncher(Deno.args.slice(1));\n',
-    );
-    const flags = ["--no-prompt", "--no-config", "--no-lock", "--quiet", "--allow-read"];
-    return [executable, "run", ...flags, "--allow-write", "--allow-env", "--allow-ffi", entry];
+  #asUser(argv: readonly string[]): readonly string[] {
+    if (this.user !== "ordinary" || Deno.uid() !== 0) return argv;
+    return ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--", ...argv];
   }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.base, { recursive: true });
+    if (this.#ownsProgram) this.#program[Symbol.dispose]();
+  }
+}
+
+/** Puts the program into `dir`, where a user can read it who may be kept out of our own directories. */
+function installProgram(dir: string): string[] {
+  const binary = Deno.env.get("EXECUTOR_BINARY");
+  const executable = join(dir, binary ? "wegent-executor" : "deno");
+  linkOrCopy(Deno.realPathSync(binary ?? Deno.execPath()), executable);
+  if (binary) return [executable];
+  for (const folder of ["src/scope", "src/platform"]) copyModules(folder, dir);
+  const entry = join(dir, "entry.ts");
+  // What main.ts does for `__launch`, without the packages of the rest of it.
+  Deno.writeTextFileSync(
+    entry,
+    'import { runLauncher } from "./src/scope/launcher.ts";\nrunLauncher(Deno.args.slice(1));\n',
+  );
+  const flags = ["--no-prompt", "--no-config", "--no-lock", "--quiet", "--allow-read"];
+  return [executable, "run", ...flags, "--allow-write", "--allow-env", "--allow-ffi", entry];
 }
 
 function copyModules(folder: string, to: string): void {

@@ -134,13 +134,15 @@ boxedTest(
     await server.add("app");
     server.login = { user: "mia", password: "pass" };
     const helper =
-      `!f() { touch ${world.outside}/ran ${world.workdir}/../ran; } ; f 2>/dev/null; ` +
+      `!f() { touch ${world.outside}/ran ${world.workdir}/../ran ${world.runsDir}/ran; } ; f 2>/dev/null; ` +
       "printf 'username=mia\\\\npassword=pass\\\\n'";
     world.put("home/.gitconfig", `[credential]\n\thelper = "${helper}"\n`);
     const answer = await prepare(world, jobIn(world, server.url("app")));
     assert(answer["prepared"], JSON.stringify(answer));
     assertEquals([...Deno.readDirSync(world.outside)].map(({ name }) => name), ["kept"]);
     assertEquals([...Deno.readDirSync(world.workspace)].map(({ name }) => name), ["7"]);
+    // The host itself may write there, its git may not.
+    assertEquals([...Deno.readDirSync(world.runsDir)].map(({ name }) => name), ["journal"]);
   },
 );
 

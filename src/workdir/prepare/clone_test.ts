@@ -79,7 +79,11 @@ Deno.test("prepareWorkspace() runs nothing that a cloned repository brings", asy
       ".gitattributes": "* filter=evil\n",
       "a.txt": "a",
     },
-    submodules: { sub: `ext::sh -c touch% ${outside}`, sub2: `file://${shop.base}` },
+    submodules: {
+      sub: `ext::sh -c touch% ${outside}`,
+      sub2: `file://${shop.base}`,
+      sub3: "evil::x",
+    },
   });
   // A template of the owner with a hook: it is theirs, but ours is not the command it waits for.
   const template = join(shop.base, "template/hooks");
@@ -88,9 +92,13 @@ Deno.test("prepareWorkspace() runs nothing that a cloned repository brings", asy
   Deno.chmodSync(join(template, "post-checkout"), 0o755);
   Deno.writeTextFileSync(
     join(shop.home, ".gitconfig"),
-    `[init]\n\ttemplateDir = ${shop.base}/template\n[protocol "ext"]\n\tallow = always\n`,
+    `[init]\n\ttemplateDir = ${shop.base}/template\n[protocol]\n\tallow = always\n[protocol "ext"]\n\tallow = always\n`,
   );
-  const { notes } = await shop.prepare(shop.clone(server.url("app")));
+  Deno.mkdirSync(join(shop.base, "bin"));
+  Deno.writeTextFileSync(join(shop.base, "bin/git-remote-evil"), `#!/bin/sh\ntouch ${outside}\n`);
+  Deno.chmodSync(join(shop.base, "bin/git-remote-evil"), 0o755);
+  const env = { ...shop.env, PATH: `${shop.base}/bin:${shop.env["PATH"]}` };
+  const { notes } = await shop.prepare(shop.clone(server.url("app")), { env });
   assertStringIncludes(notes.join(), "could not be fetched");
   assertEquals(Deno.readTextFileSync(join(shop.workdir, "a.txt")), "a");
   assertEquals([...Deno.readDirSync(shop.base)].some(({ name }) => name === "ran"), false);

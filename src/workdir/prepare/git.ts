@@ -138,6 +138,11 @@ export class Git {
   }
 }
 
+/** Environment of git for work on the disk alone, made of `given`: as {@link Git} has it. */
+export function localGitEnvironment(given: Readonly<Record<string, string>>) {
+  return withGitConfig(cleanEnvironment(given), fixedConfig(LOW_SPEED_SECONDS));
+}
+
 /** What no repository and no file of its owner may change about our own commands. */
 function fixedConfig(lowSpeedSeconds: number): [string, string][] {
   return [
