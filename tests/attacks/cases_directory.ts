@@ -317,6 +317,15 @@ export const SWAPS: readonly Attack[] = [
     script: () => 'echo x > "$TMPDIR/authorized_keys"',
   },
   {
+    name: "temporary directory behind a link",
+    how: "The session's own directory becomes a link to `~/.ssh` before its temporary one is made",
+    never: "A directory is made in `~/.ssh`",
+    stops: "launcher",
+    opens: [],
+    between: (a) => a.swap(a.world.sessionDir, join(a.home, ".ssh")),
+    script: () => 'echo x > "$TMPDIR/authorized_keys"',
+  },
+  {
     name: "variable of the loader",
     how: "A command's request sets `LD_DEBUG_OUTPUT`, which acts before any code of ours",
     never: "The loader writes outside with all rights",
