@@ -5,12 +5,13 @@
 
 /** Node 0 is the root: nothing has begun. */
 export class Automaton {
-  /** Length of what has begun at a node. */
-  readonly depth: Int32Array;
+  readonly #depth: Int32Array;
+  /** The node, or else the longest end of it, that can go on. */
+  readonly #open: Int32Array;
   /** Length of the longest text that ends at a node; 0: none does. */
   readonly ends: Int32Array;
   /** Length of the shortest text that goes through a node. */
-  readonly goal: Int32Array;
+  readonly #goal: Int32Array;
   readonly #unit: Int32Array;
   readonly #child: Int32Array;
   readonly #sibling: Int32Array;
@@ -20,49 +21,47 @@ export class Automaton {
 
   constructor(texts: readonly string[]) {
     const bound = texts.reduce((sum, text) => sum + text.length, 1);
-    const array = () => new Int32Array(bound);
-    const [depth, ends, goal, unit, child, sibling, fail] = [1, 2, 3, 4, 5, 6, 7].map(array) as [
-      Int32Array,
-      Int32Array,
-      Int32Array,
-      Int32Array,
-      Int32Array,
-      Int32Array,
-      Int32Array,
-    ];
-    this.#unit = unit;
-    this.#child = child;
-    this.#sibling = sibling;
+    this.#unit = new Int32Array(bound);
+    this.#child = new Int32Array(bound);
+    this.#sibling = new Int32Array(bound);
+    this.#fail = new Int32Array(bound);
+    this.#depth = new Int32Array(bound);
+    this.#open = new Int32Array(bound);
+    this.#goal = new Int32Array(bound);
+    this.ends = new Int32Array(bound);
     let count = 1;
     for (const text of texts) {
       let node = 0;
       for (let i = 0; i < text.length; i++) {
-        const code = text.charCodeAt(i);
-        let next = this.#step(node, code);
-        if (next === 0) {
-          next = count++;
-          unit[next] = code;
-          depth[next] = i + 1;
-          sibling[next] = child[node]!;
-          child[node] = next;
-        }
-        goal[next] = Math.min(goal[next] || text.length, text.length);
+        let next = this.#step(node, text.charCodeAt(i));
+        if (next === 0) this.#grow(node, next = count++, text.charCodeAt(i));
+        this.#goal[next] = Math.min(this.#goal[next] || text.length, text.length);
         node = next;
       }
-      ends[node] = text.length;
-    }
-    this.#fail = fail;
-    this.depth = depth.slice(0, count);
-    this.ends = ends.slice(0, count);
-    this.goal = goal.slice(0, count);
-    this.#unit = unit.slice(0, count);
-    this.#child = child.slice(0, count);
-    this.#sibling = sibling.slice(0, count);
-    this.#fail = fail.slice(0, count);
-    for (let node = this.#child[0]!; node !== 0; node = this.#sibling[node]!) {
-      if (this.#unit[node]! < 128) this.#first[this.#unit[node]!] = node;
+      this.ends[node] = text.length;
     }
     this.#link();
+  }
+
+  #grow(parent: number, node: number, code: number): void {
+    this.#unit[node] = code;
+    this.#depth[node] = this.#depth[parent]! + 1;
+    this.#sibling[node] = this.#child[parent]!;
+    this.#child[parent] = node;
+    if (parent === 0 && code < 128) this.#first[code] = node;
+  }
+
+  /** Length of the longest text that has begun at `node` and may go on. */
+  begun(node: number): number {
+    return this.#depth[this.#open[node]!]!;
+  }
+
+  /** True when at least half of a text has begun at `node` and may go on. */
+  half(node: number): boolean {
+    for (let at = this.#open[node]!; at !== 0; at = this.#open[this.#fail[at]!]!) {
+      if (this.#depth[at]! * 2 >= this.#goal[at]!) return true;
+    }
+    return false;
   }
 
   /** The node after `code` at `node`. */
@@ -82,14 +81,16 @@ export class Automaton {
 
   /** Links every node to the longest end of it that is a beginning too, level by level. */
   #link(): void {
-    const queue = new Int32Array(this.depth.length);
+    const queue = new Int32Array(this.#depth.length);
     let [read, write] = [0, 1];
     while (read < write) {
       const node = queue[read++]!;
+      const fail = this.#fail[node]!;
+      this.#open[node] = this.#child[node] === 0 ? this.#open[fail]! : node;
       for (let at = this.#child[node]!; at !== 0; at = this.#sibling[at]!) {
         queue[write++] = at;
         if (node === 0) continue;
-        const link = this.next(this.#fail[node]!, this.#unit[at]!);
+        const link = this.next(fail, this.#unit[at]!);
         this.#fail[at] = link;
         this.ends[at] = Math.max(this.ends[at]!, this.ends[link]!);
       }

@@ -3,10 +3,15 @@
  * process, to standard error. Secrets registered with {@link Logger.mask} never appear in it.
  */
 import { errorText } from "./errors.ts";
+import { SecretMasker } from "./secret_mask.ts";
 import { dirname } from "./std/path.ts";
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Longest line that is printed, and how much of a longer one is looked at, in UTF-16 units. */
+const MAX_LINE = 8000;
+const MAX_MASKED = 20_000;
 
 /** Facts that go with a message; values are printed as JSON. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -29,7 +34,7 @@ export class Logger {
   readonly #options: Required<Omit<LoggerOptions, "file">> & {
     file: string | undefined;
   };
-  readonly #secrets = new Set<string>();
+  readonly #secrets = new SecretMasker();
   #file: Deno.FsFile | null = null;
   #size = 0;
   #broken = false;
@@ -44,9 +49,9 @@ export class Logger {
     };
   }
 
-  /** From now on `secret` is printed as `***`; short ones (< 6) would hide ordinary words. */
+  /** From now on `secret` is printed as `***` in all its forms; short ones would hide ordinary words. */
   mask(secret: string | null | undefined): void {
-    if (secret && secret.length >= 6) this.#secrets.add(secret);
+    if (secret) this.#secrets.add([secret]);
   }
 
   debug(message: string, fields?: LogFields): void {
@@ -69,9 +74,10 @@ export class Logger {
     const facts = Object.entries(fields).map(([k, v]) =>
       ` ${k}=${v instanceof Error ? JSON.stringify(errorText(v)) : JSON.stringify(v) ?? "-"}`
     ).join("");
-    let line = `${new Date().toISOString()} ${level.toUpperCase().padEnd(5)} ${message}${facts}`
-      .replaceAll(/[\r\n]+/g, "⏎").slice(0, 8000);
-    for (const secret of this.#secrets) line = line.replaceAll(secret, "***");
+    const text = `${new Date().toISOString()} ${level.toUpperCase().padEnd(5)} ${message}${facts}`;
+    // Masked before it is cut and joined, so that no secret is only partly there.
+    const line = this.#secrets.mask(text.slice(0, MAX_MASKED)).replaceAll(/[\r\n]+/g, "⏎")
+      .slice(0, MAX_LINE);
     const bytes = new TextEncoder().encode(line + "\n");
     if (this.#options.stderr) Deno.stderr.writeSync(bytes);
     this.#toFile(bytes);

@@ -18,3 +18,4 @@ export { countOpenFiles, listPids, memoryOf, procStat, readProc } from "./proc.t
 export type { ProcStat } from "./proc.ts";
 export { sendAtOnce } from "./no_delay.ts";
 export { parseJson, sameSecret } from "./text.ts";
+export { MaskStream, SECRET_MARK, SecretMasker } from "./secret_mask.ts";

@@ -16,9 +16,12 @@ export const SECRET_MARK = "***";
  */
 const MIN_HELD_UNITS = 3;
 
+/** So many breaks in a row (`\r\n` in JSON) are part of an encoded text; more end it. */
+const MAX_BREAK_UNITS = 4;
+
 const BACKSLASH = 92;
 
-/** From here to there. */
+/** From here to there; a start below zero lies before the text, and its mark is out already. */
 interface Span {
   start: number;
   end: number;
@@ -28,6 +31,8 @@ interface Span {
 interface Place {
   exact: number;
   wrapped: number;
+  /** Units of line breaks just before. */
+  breaks: number;
   /** The last unit was a backslash. */
   escape: boolean;
 }
@@ -35,9 +40,8 @@ interface Place {
 /** The secrets of one process or one turn; see the module comment. */
 export class SecretMasker {
   readonly #secrets = new Set<string>();
-  #exact: Automaton | null = null;
-  #wrapped: Automaton | null = null;
-  /** Counts the changes of the automata. */
+  #automata: { readonly exact: Automaton; readonly wrapped: Automaton } | null = null;
+  /** Counts the changes; a stream reads again what it holds after one. */
   #version = 0;
 
   constructor(secrets: Iterable<string> = []) {
@@ -51,11 +55,11 @@ export class SecretMasker {
       if (secret.length >= MIN_SECRET_UNITS) this.#secrets.add(secret);
     }
     if (this.#secrets.size === before) return;
-    this.#exact = null;
-    this.#wrapped = null;
+    this.#automata = null;
     this.#version++;
   }
 
+  /** For {@link MaskStream}. */
   get version(): number {
     return this.#version;
   }
@@ -63,8 +67,9 @@ export class SecretMasker {
   /** `text` without secrets; the same text when there is none in it. */
   mask(text: string): string {
     if (this.#secrets.size === 0 || text.length < MIN_SECRET_UNITS) return text;
-    const spans = this.scan(text, 0, newPlace());
-    return spans.length === 0 ? text : render(text, text.length, spans, 0);
+    const spans: Span[] = [];
+    this.scan(text, 0, newPlace(), spans);
+    return spans.length === 0 ? text : render(text, text.length, spans);
   }
 
   /** Masks a text that comes in pieces. */
@@ -73,59 +78,56 @@ export class SecretMasker {
   }
 
   /**
-   * Finds the secrets that end in `text` from index `from` on, and moves `place` along. For
-   * {@link MaskStream}.
-   *
-   * @returns Spans in order that neither overlap nor touch.
+   * Finds the secrets that end in `text` from index `from` on; moves `place` along and adds to `spans`,
+   * which stay in order and apart. For {@link MaskStream}.
    */
-  scan(text: string, from: number, place: Place): Span[] {
-    const spans: Span[] = [];
-    const [exact, wrapped] = this.#automata();
-    let { exact: e, wrapped: w, escape } = place;
+  scan(text: string, from: number, place: Place, spans: Span[]): void {
+    if (this.#secrets.size === 0) return;
+    const { exact, wrapped } = this.#built();
+    let { exact: e, wrapped: w, breaks, escape } = place;
     for (let i = from; i < text.length; i++) {
       const code = text.charCodeAt(i);
       e = exact.next(e, code);
       if (exact.ends[e] !== 0) cover(spans, i + 1 - exact.ends[e]!, i + 1);
       if (isBreak(code, escape)) {
         escape = code === BACKSLASH;
+        if (++breaks > MAX_BREAK_UNITS) w = 0;
         continue;
       }
       escape = false;
+      breaks = 0;
       w = wrapped.next(w, code);
       if (wrapped.ends[w] !== 0) cover(spans, back(text, i + 1, wrapped.ends[w]!), i + 1);
     }
-    place.exact = e;
-    place.wrapped = w;
-    place.escape = escape;
-    return spans;
+    Object.assign(place, { exact: e, wrapped: w, breaks, escape });
   }
 
-  /** Index in `text` from which on it may be the beginning of a secret. */
+  /** Index in `text` from which on it may be the beginning of a secret. For {@link MaskStream}. */
   heldFrom(text: string, place: Place): number {
     if (this.#secrets.size === 0) return text.length;
-    const [exact, wrapped] = this.#automata();
-    const e = exact.depth[place.exact]!;
-    const w = wrapped.depth[place.wrapped]!;
+    const { exact, wrapped } = this.#built();
+    const e = exact.begun(place.exact);
+    const w = wrapped.begun(place.wrapped);
     return Math.min(
       e < MIN_HELD_UNITS ? text.length : Math.max(0, text.length - e),
       w < MIN_HELD_UNITS ? text.length : back(text, text.length, w),
     );
   }
 
-  /** True when what has begun is at least half of a secret. */
+  /** True when what has begun is at least half of a secret. For {@link MaskStream}. */
   betrays(place: Place): boolean {
     if (this.#secrets.size === 0) return false;
-    const [exact, wrapped] = this.#automata();
-    return isHalf(exact, place.exact) || isHalf(wrapped, place.wrapped);
+    const { exact, wrapped } = this.#built();
+    return exact.half(place.exact) || wrapped.half(place.wrapped);
   }
 
-  #automata(): [Automaton, Automaton] {
-    if (this.#exact === null || this.#wrapped === null) {
-      const forms = [...this.#secrets].map(formsOf);
-      this.#exact = new Automaton([...new Set(forms.flatMap(({ exact }) => exact))]);
-      this.#wrapped = new Automaton([...new Set(forms.flatMap(({ wrapped }) => wrapped))]);
-    }
-    return [this.#exact, this.#wrapped];
+  #built(): { readonly exact: Automaton; readonly wrapped: Automaton } {
+    if (this.#automata) return this.#automata;
+    const forms = [...this.#secrets].map(formsOf);
+    return this.#automata = {
+      exact: new Automaton(forms.flatMap(({ exact }) => exact)),
+      wrapped: new Automaton(forms.flatMap(({ wrapped }) => wrapped)),
+    };
   }
 }
 
@@ -137,57 +139,51 @@ export class MaskStream {
   #place = newPlace();
   #version: number;
   #held = "";
-  /** So much of what is held belongs to a secret whose mark is out already. */
-  #covered = 0;
+  /** Secrets that end in what is held. */
+  #spans: Span[] = [];
 
   constructor(private readonly masker: SecretMasker) {
     this.#version = masker.version;
   }
 
-  /** What can be shown now, up to and with this piece. */
+  /** What can be shown now. */
   push(piece: string): string {
-    this.#adopt();
     const text = this.#held + piece;
-    const spans = this.masker.scan(text, this.#held.length, this.#place);
-    const keep = this.masker.heldFrom(text, this.#place);
-    if (keep === text.length && spans.length === 0 && this.#covered === 0) {
-      this.#held = "";
-      return text;
+    let from = this.#held.length;
+    if (this.#version !== this.masker.version) {
+      // Secrets were added: what is held is read again.
+      this.#version = this.masker.version;
+      this.#place = newPlace();
+      from = 0;
     }
-    const covered = this.#covered;
-    const open = spans.at(-1);
-    // A secret that has ended while a longer one may go on: its mark is shown, its rest is not.
-    this.#covered = Math.max(0, covered - keep, open && open.start < keep ? open.end - keep : 0);
+    const spans = this.#spans;
+    this.masker.scan(text, from, this.#place, spans);
+    const keep = this.masker.heldFrom(text, this.#place);
     this.#held = text.slice(keep);
-    return render(text, keep, spans, covered);
+    if (spans.length === 0) return keep === text.length ? text : text.slice(0, keep);
+    this.#spans = spans.filter(({ end }) => end > keep)
+      .map(({ start, end }) => ({ start: start - keep, end: end - keep }));
+    return render(text, keep, spans);
   }
 
   /**
-   * What is still held; the text is interrupted here. What comes later is read on, so that a secret that
-   * goes on then is not shown to its end. Half a secret counts as one.
+   * What is still held, because the text is interrupted here; half a secret counts as a whole one. What
+   * comes later is read on, so that a secret that goes on then does not show its end.
    */
   flush(): string {
-    const rest = this.#held.slice(this.#covered);
+    const out = this.push("");
+    const [held, spans] = [this.#held, this.#spans];
     this.#held = "";
-    this.#covered = 0;
-    return rest !== "" && this.masker.betrays(this.#place) ? SECRET_MARK : rest;
-  }
-
-  /** Secrets were added: what is held is read again. */
-  #adopt(): void {
-    if (this.#version === this.masker.version) return;
-    this.#version = this.masker.version;
-    this.#place = newPlace();
-    const held = this.#held;
-    this.#held = "";
-    // Held text ends no secret that was known; one that was added is found with what follows.
-    this.masker.scan(held, 0, this.#place);
-    this.#held = held;
+    this.#spans = [];
+    if (held === "") return out;
+    const covered = spans.some(({ start, end }) => start < 0 && end >= held.length);
+    if (!covered && this.masker.betrays(this.#place)) return out + SECRET_MARK;
+    return out + render(held, held.length, spans);
   }
 }
 
 function newPlace(): Place {
-  return { exact: 0, wrapped: 0, escape: false };
+  return { exact: 0, wrapped: 0, breaks: 0, escape: false };
 }
 
 /** Line breaks, plain or as JSON writes them, do not end what is encoded. */
@@ -206,41 +202,24 @@ function back(text: string, end: number, count: number): number {
   return at;
 }
 
-function isHalf(automaton: Automaton, node: number): boolean {
-  return automaton.depth[node]! * 2 >= Math.max(automaton.goal[node]!, 1) && node !== 0;
-}
-
-/** Adds a span whose end is not before any other's end. */
+/** Adds a span that ends at or after all others; those it overlaps or touches become one with it. */
 function cover(spans: Span[], start: number, end: number): void {
-  const from = Math.max(0, start);
-  let last = spans.at(-1);
-  if (!last || last.end < from) {
-    spans.push({ start: from, end });
-    return;
-  }
-  last.start = Math.min(last.start, from);
-  last.end = end;
-  // A longer one may reach back over several.
-  for (let before = spans.at(-2); before && before.end >= last.start; before = spans.at(-2)) {
-    before.start = Math.min(before.start, last.start);
-    before.end = end;
+  let from = Math.max(0, start);
+  for (let last = spans.at(-1); last && last.end >= from; last = spans.at(-1)) {
+    from = Math.min(from, last.start);
     spans.pop();
-    last = before;
   }
+  spans.push({ start: from, end });
 }
 
-/** `text` up to `limit` with marks for the spans; the first `covered` units are left out unmarked. */
-function render(text: string, limit: number, spans: readonly Span[], covered: number): string {
+/** `text` up to `limit`, with a mark for each span that begins in it. */
+function render(text: string, limit: number, spans: readonly Span[]): string {
   let out = "";
-  let at = Math.min(covered, limit);
+  let at = 0;
   for (const { start, end } of spans) {
     if (start >= limit) break;
-    if (start <= at && at > 0 && at === covered) {
-      at = Math.max(at, end);
-      continue;
-    }
-    out += text.slice(at, Math.max(at, start)) + SECRET_MARK;
-    at = Math.max(at, end);
+    if (start >= 0) out += text.slice(at, start) + SECRET_MARK;
+    at = end;
   }
-  return out + text.slice(at, Math.max(at, limit));
+  return at < limit ? out + text.slice(at, limit) : out;
 }
