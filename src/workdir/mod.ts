@@ -37,3 +37,5 @@ export type {
   PrepareJob,
   PrepareSeam,
 } from "./prepare/mod.ts";
+export { type FileChanges, Snapshots, writeArtifact } from "./changes/mod.ts";
+export type { ChangedFile, Changes } from "./changes/mod.ts";

@@ -35,6 +35,7 @@ export class Snapshots {
   #mode: SnapshotMode = "repository";
   #nested: readonly string[] = [];
   #copies = new Set<string>();
+  #tooLarge = false;
 
   constructor(private readonly places: SnapshotPlaces, private readonly seam: SnapshotSeam) {
     this.#limits = { ...CHANGE_LIMITS, ...seam.limits };
@@ -121,16 +122,33 @@ export class Snapshots {
   }
 
   async #beforePlain(deadline: number): Promise<SnapshotMode> {
-    await this.#run("open_plain whole", deadline);
-    const selection = this.#select(this.#limits.plainFiles);
+    const selection = this.#tooLarge ? null : await this.#listPlain(deadline);
     const { plainFiles, plainBytes } = this.#limits;
-    this.#nested = selection.nested;
-    if (selection.take.length > plainFiles || selection.bytes > plainBytes) this.#mode = "named";
-    else {
-      this.#mode = "plain";
-      await this.#take("before", selection, deadline);
+    if (
+      selection === null || selection.take.length > plainFiles || selection.bytes > plainBytes
+    ) {
+      // It will not have become smaller by the next turn.
+      this.#tooLarge = true;
+      this.#shell = this.#shell?.alive ? this.#shell : this.#start();
+      await this.#run("open_plain named", deadline);
+      return this.#mode = "named";
     }
-    return this.#mode;
+    this.#nested = selection.nested;
+    await this.#take("before", selection, deadline);
+    return this.#mode = "plain";
+  }
+
+  /** Everything in a directory without a repository; null: that is too much. */
+  async #listPlain(deadline: number): Promise<Selection | null> {
+    try {
+      const half = performance.now() + (deadline - performance.now()) / 2;
+      await this.#run("open_plain whole", half);
+    } catch (error) {
+      if (error instanceof AppError && error.code === "shell_timeout") return null;
+      throw error;
+    }
+    const size = lookAt(join(this.places.dir, "list"))?.size ?? 0;
+    return size > MAX_LIST ? null : this.#select();
   }
 
   async #takeCopies(deadline: number): Promise<void> {
@@ -195,10 +213,8 @@ export class Snapshots {
     return { fileBytes: this.#limits.fileBytes, ignored: this.places.ignored };
   }
 
-  /** @param most Beyond it the files are counted only. */
-  #select(most = Infinity): Selection {
+  #select(): Selection {
     const names = this.#read("list", MAX_LIST).split("\0").filter(Boolean);
-    if (names.length > Math.max(this.#limits.files, most) * 4) throw tooMany(this.#limits.files);
     return selectFiles(names, this.places.workdir, this.#bounds);
   }
 

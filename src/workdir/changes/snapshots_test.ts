@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "../../../tests/support/assert.ts";
 import { join } from "../../platform/std/path.ts";
+import { allProcesses, environmentOf } from "../../../tests/support/processes.ts";
 import { AppError } from "../../platform/mod.ts";
 import { Snapshots } from "./snapshots.ts";
 import type { ChangeLimits, Changes } from "./types.ts";
@@ -14,9 +15,11 @@ class Yard implements Disposable {
     GIT_CONFIG_NOSYSTEM: "1",
     LEAKED: "secret",
   };
+  readonly workdir: string;
   snapshots: Snapshots;
 
-  constructor(limits: Partial<ChangeLimits> = {}, readonly workdir = this.dir) {
+  constructor(limits: Partial<ChangeLimits> = {}, workdir?: string) {
+    this.workdir = workdir ?? this.dir;
     Deno.mkdirSync(this.workdir, { recursive: true });
     // Generous: these tests are not about time.
     this.snapshots = this.watch({ ms: 60_000, ...limits });
@@ -46,10 +49,14 @@ class Yard implements Disposable {
     Deno.removeSync(this.path(name), { recursive: true });
   }
   git(...args: string[]): string {
+    // Without a directory git would work in that of this program.
+    if (!this.workdir.startsWith("/")) throw new Error(`No directory: ${this.workdir}`);
     const { code, stdout, stderr } = new Deno.Command("git", {
       args: ["-c", "user.name=n", "-c", "user.email=e@example.com", ...args],
       cwd: this.workdir,
-      env: this.env,
+      clearEnv: true,
+      // Never above the test's own directory, whatever is missing in it.
+      env: { ...this.env, GIT_CEILING_DIRECTORIES: this.base },
     }).outputSync();
     const text = new TextDecoder();
     if (code !== 0) throw new Error(`git ${args.join(" ")}: ${text.decode(stderr)}`);
@@ -97,14 +104,19 @@ function short(changes: Changes | null): string[] {
   );
 }
 
-/** Runs `change` as a turn, and shows that the patch backwards restores everything. */
-async function turn(yard: Yard, change: () => void): Promise<string[]> {
+/** Runs `change` as a turn, and shows that the patch backwards restores everything but `outside`. */
+async function turn(
+  yard: Yard,
+  change: () => void,
+  outside: readonly string[] = [],
+): Promise<string[]> {
   await yard.snapshots.before();
   const before = yard.tree();
   change();
   const changes = await yard.snapshots.after();
   if (changes) {
     yard.revert(changes);
+    for (const name of outside) yard.remove(name);
     assertEquals(yard.tree(), before, "the patch backwards restores the directory");
   }
   return short(changes);
@@ -322,8 +334,7 @@ Deno.test("Snapshots leave out nested repositories, our own directory and ignore
     yard.git("init", "-q", "fresh");
     // A submodule's commit moves: no patch can take that back.
     yard.git("-C", "inner", "commit", "-q", "--allow-empty", "-m", "c");
-    Deno.removeSync(yard.path(".wegent"), { recursive: true });
-  });
+  }, ["a.log", "empty/f", ".wegent/session/x"]);
   assertEquals(files, ["created made +1 -0"]);
 });
 
@@ -363,6 +374,8 @@ Deno.test("Snapshots.keep() covers a directory that is too large as a whole", as
   yard.write("f2", "1\n");
   yard.write("f4", "1\n");
   assertEquals(yard.tree(), before);
+  assertEquals(await yard.snapshots.before(), "named");
+  assertEquals(await yard.snapshots.after(), null);
 });
 
 Deno.test("Snapshots.keep() covers a repository inside a directory that has none", async () => {
@@ -414,14 +427,10 @@ Deno.test("Snapshots survive the end of their shell and hand little of the envir
   const env = Deno.readTextFileSync(join(yard.base, "env"));
   assert(env.includes("SNAP="), "the filter has run");
   assert(!env.includes("LEAKED"), env);
-  const [child] = [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter((pid) => {
-    try {
-      return Deno.readTextFileSync(`/proc/${pid}/environ`).includes(`SNAP=${yard.base}`);
-    } catch {
-      return false;
-    }
-  });
-  Deno.kill(child!, "SIGKILL");
+  const child = allProcesses().find(({ pid }) =>
+    environmentOf(pid).get("SNAP")?.startsWith(yard.base)
+  );
+  Deno.kill(child!.pid, "SIGKILL");
   const lost = await assertRejects(() => yard.snapshots.after(), AppError);
   assertEquals(lost.code, "shell_failed");
   assertEquals(await turn(yard, () => yard.write("g", "1\n")), ["created g +1 -0"]);
