@@ -61,8 +61,13 @@ async function measure(
   for (let i = 0; i < RUNS; i++) {
     await poll(async () => (await status()).spares.waiting === spares, 60_000, "the spares");
     await pause(SETTLE_MS);
-    const turns = await Promise.all(Array.from({ length: many }, () => outside.turn(request())));
-    times.push(Math.max(...turns.map(({ firstText }) => firstText)));
+    const requests = Array.from({ length: many }, request);
+    for (const each of requests) await outside.execute(each);
+    let last = 0;
+    for (const each of requests) {
+      last = Math.max(last, (await outside.end(each.subtask_id)).firstText);
+    }
+    times.push(last);
   }
   return { times, used: (await status()).spares.used };
 }
