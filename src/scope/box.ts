@@ -46,8 +46,9 @@ export interface BoxRule {
  * makes a pseudo-terminal must open it; `/dev/shm` holds POSIX shared memory and semaphores.
  */
 const DEVICES: readonly BoxRule[] = [
-  ...["null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts"]
-    .map((name): BoxRule => ({ path: `/dev/${name}`, access: "device", system: true })),
+  ...["null", "zero", "full", "random", "urandom", "tty", "ptmx"]
+    .map((name): BoxRule => ({ path: `/dev/${name}`, access: "device", system: true, file: true })),
+  { path: "/dev/pts", access: "device", system: true },
   { path: "/dev/shm", access: "write", system: true },
 ];
 

@@ -134,8 +134,9 @@ function grant(ruleset: number, rule: BoxRule, features: LandlockFeatures): void
     if (own) assertInPlace(fd, rule.path);
     const rights = ACCESS[rule.access] & features.fs & (rule.file ? FILE_RIGHTS : features.fs);
     let outcome = addRule(ruleset, rights, fd);
-    // EINVAL is the kernel's word for "these rights are for directories, and this is none".
-    if (outcome === -libc.ERRNO.EINVAL) outcome = addRule(ruleset, rights & FILE_RIGHTS, fd);
+    // The kernel refuses rights of directories for anything else. Whatever the refusal is, fewer rights are
+    // tried: the runtime may do something between the call and the look at errno, which then differs.
+    if (outcome < 0) outcome = addRule(ruleset, rights & FILE_RIGHTS, fd);
     // Files of the kernel's own file systems cannot be granted; Landlock does not restrict them either.
     if (outcome !== -EBADFD) attempt(outcome, `Cannot grant "${rule.path}" in the sandbox`);
   } finally {
