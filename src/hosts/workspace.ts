@@ -14,6 +14,7 @@ import {
   rewritePrompt,
 } from "../workdir/mod.ts";
 import type { HostSpec } from "./attach_protocol.ts";
+import { withImages } from "./prompt_images.ts";
 
 /** The world of a preparation, as the turn gives it. */
 export interface PrepareTurn {
@@ -60,7 +61,13 @@ export class Workspace {
       : { notes: [], attachments: [], secrets: [], cloned: false };
     if (firstTurn) writeFileAtomic(this.#marker, "");
     return {
-      request: { ...request, prompt: rewritePrompt(request.prompt, prepared.attachments) },
+      request: {
+        ...request,
+        prompt: withImages(
+          rewritePrompt(request.prompt, prepared.attachments),
+          prepared.attachments,
+        ),
+      },
       variables: gitEnvironment(facts, turn.env),
       notes: prepared.notes,
       secrets: prepared.secrets,
