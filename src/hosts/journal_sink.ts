@@ -1,9 +1,10 @@
 /**
- * The way of a turn's events into its journal: one write per batch, a bound on the size, and a disk
- * that may be full. Whatever happens, the run's terminal event is written in the end.
+ * The way of a turn's events into its journal: secrets taken out, one write per batch, a bound on the
+ * size, and a disk that may be full. Whatever happens, the run's terminal event is written in the end.
  */
 import type { ResponseBuilder, ResponseEvent } from "../protocol/mod.ts";
 import type { JournalTail, JournalWriter } from "./journal.ts";
+import type { EventMasker } from "./secrets.ts";
 
 /** Pause between attempts to write the terminal event, in milliseconds. */
 const RETRY_MS = 1000;
@@ -24,6 +25,7 @@ export class JournalSink {
     private readonly writer: JournalWriter,
     readonly builder: ResponseBuilder,
     private readonly events: SinkEvents,
+    private readonly masker: EventMasker,
   ) {}
 
   /** Appends a batch; beyond the quota, or once a write has failed, it is only counted. */
@@ -34,7 +36,8 @@ export class JournalSink {
       return;
     }
     try {
-      this.events.onTail(this.writer.append(batch), false);
+      const masked = this.masker.take(batch);
+      if (masked.length > 0) this.events.onTail(this.writer.append(masked), false);
     } catch (error) {
       this.#failed = true;
       this.#leftOut += batch.length;
@@ -52,7 +55,7 @@ export class JournalSink {
     last: (builder: ResponseBuilder) => ResponseEvent[],
     giveUp: AbortSignal,
   ): Promise<boolean> {
-    const batch = [...this.#gap(), ...last(this.builder)];
+    const batch = this.masker.take([...this.#gap(), ...last(this.builder)]);
     try {
       for (;;) {
         if (this.#tryEnd(batch)) return true;

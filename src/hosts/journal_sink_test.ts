@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "../../tests/support/assert.ts";
+import { SecretMasker } from "../platform/mod.ts";
 import { ResponseBuilder } from "../protocol/mod.ts";
 import { JournalReader, JournalWriter } from "./journal.ts";
 import { JournalSink } from "./journal_sink.ts";
+import { EventMasker } from "./secrets.ts";
 
 const RUN = { task_id: 1, subtask_id: 2, response_id: "resp_0", created_at: 0 };
 
@@ -29,7 +31,7 @@ Deno.test("JournalSink.append() leaves out what exceeds the quota and end() says
       onFailure: (error) => {
         throw error;
       },
-    });
+    }, new EventMasker(new SecretMasker(), 0));
     for (let i = 0; i < 10; i++) sink.append(sink.builder.text("x".repeat(100)));
     const written = tails.length;
     assert(written > 0 && written < 10);
@@ -57,7 +59,7 @@ Deno.test("JournalSink.end() tries again until the disk takes the terminal event
     const sink = new JournalSink(writer, new ResponseBuilder(RUN), {
       onTail: () => {},
       onFailure: () => failures++,
-    });
+    }, new EventMasker(new SecretMasker(), 0));
     sink.append(sink.builder.text("lost"));
     sink.append(sink.builder.text("lost too"));
     assert(await sink.end((b) => b.error("disk"), new AbortController().signal));
@@ -76,7 +78,7 @@ Deno.test("JournalSink.end() gives up when the host must go", () =>
     const sink = new JournalSink(writer, new ResponseBuilder(RUN), {
       onTail: () => {},
       onFailure: () => {},
-    });
+    }, new EventMasker(new SecretMasker(), 0));
     const gone = new AbortController();
     setTimeout(() => gone.abort(), 20);
     assertEquals(await sink.end((b) => b.error("x"), gone.signal), false);

@@ -13,19 +13,14 @@ import {
   ResponseBuilder,
   type ResponseEvent,
 } from "../protocol/mod.ts";
-import {
-  type AgentPlan,
-  type AgentTurn,
-  mask,
-  type Runtime,
-  type TurnOutcome,
-} from "../runtimes/mod.ts";
+import { type AgentPlan, type AgentTurn, type Runtime, type TurnOutcome } from "../runtimes/mod.ts";
 import type { AcquiredAgent, AgentKeeper } from "./agent_keeper.ts";
 import type { HostSpec, RunSpec } from "./attach_protocol.ts";
 import { describeExit } from "./exit_words.ts";
 import { JournalSink } from "./journal_sink.ts";
 import { type JournalTail, JournalWriter } from "./journal.ts";
 import { inheritedSession } from "./inherited_session.ts";
+import { EventMasker, requestSecrets } from "./secrets.ts";
 import type { PreparedTurn, Workspace } from "./workspace.ts";
 
 /** Limit for the CLI to end a turn after an interrupt; then its process is ended. */
@@ -88,7 +83,6 @@ export class Turn {
   #why: Ending | null = null;
   readonly #hurried = Promise.withResolvers<void>();
   #hurry = false;
-  #secrets: readonly string[] = [];
 
   /** @throws {AppError} When the journal cannot be opened or the run has ended before. */
   constructor(
@@ -106,7 +100,7 @@ export class Turn {
         seam.log.error("Cannot write the journal", { run: run.id, error });
         this.end({ kind: "journal" });
       },
-    });
+    }, new EventMasker(seam.log.masker, run.builder.text_offset));
   }
 
   /** Runs the turn; never rejects, and the journal holds a terminal event when it resolves. */
@@ -117,8 +111,8 @@ export class Turn {
     } catch (error) {
       this.seam.log.error("A turn failed", { run: this.run.id, error });
       last = error instanceof PreparationError
-        ? (b) => b.error(this.#words(error.cause), "pre_execute_error")
-        : (b) => b.error(this.#words(error), "init_error");
+        ? (b) => b.error(words(error.cause), "pre_execute_error")
+        : (b) => b.error(words(error), "init_error");
     }
     const written = await this.#sink.end(last, this.#giveUp.signal);
     if (!written) this.seam.log.error("Gave up on a terminal event", { run: this.run.id });
@@ -139,12 +133,12 @@ export class Turn {
 
   async #drive(): Promise<Last> {
     const { keeper, runtime, spec } = this.seam;
+    this.seam.log.masker.add(await requestSecrets(this.request, Deno.env.toObject()));
     const prepared = await this.#prepare();
     if (prepared === null) return await this.#conclude(this.#why ?? { kind: "cancel" });
     const { request } = prepared;
     const plan = await planTurn(runtime, spec, request, prepared.variables);
-    this.#secrets = plan.secrets;
-    for (const secret of plan.secrets) this.seam.log.mask(secret);
+    this.seam.log.masker.add(plan.secrets);
     if (this.request.new_session) keeper.session.clear();
     else this.#inherit();
     let fresh = this.request.new_session;
@@ -152,7 +146,7 @@ export class Turn {
       if (this.#why) return await this.#conclude(this.#why);
       const agent = await keeper.acquire(plan, fresh);
       if (this.#why) continue;
-      const finish = await this.#converse(agent, plan, request);
+      const finish = await this.#converse(agent, request);
       if (finish.kind === "ending") return await this.#conclude(this.#why ?? { kind: "cancel" });
       if (!fresh && agent.how === "resume" && isUnknownSession(finish)) {
         this.#sink.append(
@@ -187,7 +181,7 @@ export class Turn {
         signal: abort.signal,
         onProgress: say,
       });
-      for (const secret of prepared.secrets) this.seam.log.mask(secret);
+      this.seam.log.masker.add(prepared.secrets);
       for (const note of prepared.notes) say(note);
       return this.#why ? null : prepared;
     } catch (error) {
@@ -199,7 +193,6 @@ export class Turn {
   /** Sends the prompt and follows the agent until something ends the turn. */
   async #converse(
     { process, how }: AcquiredAgent,
-    plan: AgentPlan,
     request: ExecuteRequest,
   ): Promise<Finish> {
     const { keeper, spec } = this.seam;
@@ -223,7 +216,6 @@ export class Turn {
       return finish;
     } finally {
       turn.close();
-      this.#secrets = plan.secrets;
     }
   }
 
@@ -270,14 +262,14 @@ export class Turn {
       case "completed":
         return (b) => b.completed(this.#completion(finish.completion));
       case "failed":
-        return (b) => b.error(mask(finish.failure.message, this.#secrets), finish.failure.code);
+        return (b) => b.error(finish.failure.message, finish.failure.code);
       case "interrupted":
         return (b) => b.incomplete("interrupted");
       case "unknown_session":
         return (b) => b.error("The agent does not know the conversation any more");
       case "exit": {
         const { code, message } = describeExit(finish.exit);
-        return (b) => b.error(mask(message, this.#secrets), code);
+        return (b) => b.error(message, code);
       }
     }
   }
@@ -300,12 +292,11 @@ export class Turn {
       this.seam.log.warn("Cannot save the session", { error: errorText(error) });
     }
   }
+}
 
-  #words(error: unknown): string {
-    const remedy = error instanceof AppError ? error.remedy : undefined;
-    const text = errorText(error) + (remedy ? `. ${remedy}` : "");
-    return mask(text, this.#secrets);
-  }
+function words(error: unknown): string {
+  const remedy = error instanceof AppError ? error.remedy : undefined;
+  return errorText(error) + (remedy ? `. ${remedy}` : "");
 }
 
 /** True when a resumed process gave up before it began, in whatever words of whatever version. */

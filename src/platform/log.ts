@@ -34,7 +34,8 @@ export class Logger {
   readonly #options: Required<Omit<LoggerOptions, "file">> & {
     file: string | undefined;
   };
-  readonly #secrets = new SecretMasker();
+  /** What is masked here, for others that are to mask the same. */
+  readonly masker = new SecretMasker();
   #file: Deno.FsFile | null = null;
   #size = 0;
   #broken = false;
@@ -51,7 +52,7 @@ export class Logger {
 
   /** From now on `secret` is printed as `***` in all its forms; short ones would hide ordinary words. */
   mask(secret: string | null | undefined): void {
-    if (secret) this.#secrets.add([secret]);
+    if (secret) this.masker.add([secret]);
   }
 
   debug(message: string, fields?: LogFields): void {
@@ -76,7 +77,7 @@ export class Logger {
     ).join("");
     const text = `${new Date().toISOString()} ${level.toUpperCase().padEnd(5)} ${message}${facts}`;
     // Masked before it is cut and joined, so that no secret is only partly there.
-    const line = this.#secrets.mask(text.slice(0, MAX_MASKED)).replaceAll(/[\r\n]+/g, "⏎")
+    const line = this.masker.mask(text.slice(0, MAX_MASKED)).replaceAll(/[\r\n]+/g, "⏎")
       .slice(0, MAX_LINE);
     const bytes = new TextEncoder().encode(line + "\n");
     if (this.#options.stderr) Deno.stderr.writeSync(bytes);

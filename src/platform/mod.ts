@@ -19,3 +19,4 @@ export type { ProcStat } from "./proc.ts";
 export { sendAtOnce } from "./no_delay.ts";
 export { parseJson, sameSecret } from "./text.ts";
 export { MaskStream, SECRET_MARK, SecretMasker } from "./secret_mask.ts";
+export { isSecretHeader, isSecretName, secretIn, secretsInUrl } from "./secret_names.ts";
