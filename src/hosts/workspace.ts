@@ -5,6 +5,7 @@ import type { ExecuteRequest } from "../protocol/mod.ts";
 import { resolveSecret } from "../runtimes/mod.ts";
 import { launchArgs } from "../scope/mod.ts";
 import {
+  fetchSkills,
   gitEnvironment,
   type GitFacts,
   migrateSession,
@@ -12,6 +13,7 @@ import {
   type PrepareJob,
   prepareWorkspace,
   rewritePrompt,
+  wantedSkills,
 } from "../workdir/mod.ts";
 import type { HostSpec } from "./attach_protocol.ts";
 import { withImages } from "./prompt_images.ts";
@@ -32,6 +34,8 @@ export interface PreparedTurn {
   readonly variables: Readonly<Record<string, string>>;
   readonly notes: readonly string[];
   readonly secrets: readonly string[];
+  /** What the owner's hook printed. */
+  readonly hookOutput: string;
 }
 
 /** See the module comment. One for each host. */
@@ -58,7 +62,8 @@ export class Workspace {
         signal: turn.signal,
         onProgress: (text) => turn.onProgress(text),
       })
-      : { notes: [], attachments: [], secrets: [], cloned: false };
+      : { notes: [], attachments: [], secrets: [], cloned: false, hookOutput: "" };
+    const skills = await this.#skills(request, turn.signal);
     if (firstTurn) writeFileAtomic(this.#marker, "");
     return {
       request: {
@@ -69,9 +74,24 @@ export class Workspace {
         ),
       },
       variables: gitEnvironment(facts, turn.env),
-      notes: prepared.notes,
+      notes: [...prepared.notes, ...skills],
       secrets: prepared.secrets,
+      hookOutput: prepared.hookOutput,
     };
+  }
+
+  /** Skills of the task go into the agent's own directory; the owner's is not written for a task. */
+  async #skills(request: ExecuteRequest, signal: AbortSignal): Promise<string[]> {
+    const { config_dir, runtime, workspace } = this.spec;
+    if (config_dir === null || runtime !== "claude" || wantedSkills(request).length === 0) {
+      return [];
+    }
+    return await fetchSkills({
+      request,
+      skillsDir: join(config_dir, "skills"),
+      downloadBase: workspace.download_base,
+      signal,
+    });
   }
 
   /** Says that this task's directory has been prepared once. */
@@ -112,7 +132,7 @@ export async function gitVariables(
 }
 
 function jobOf(
-  { task_id, workdir, workspace }: HostSpec,
+  { task_id, workdir, workspace, runtime }: HostSpec,
   request: ExecuteRequest,
   facts: GitFacts,
   { subtaskId, firstTurn }: { subtaskId: number; firstTurn: boolean },
@@ -136,14 +156,21 @@ function jobOf(
     },
     attachments: request.attachments,
     attachmentsDir: join(workspace.attachments_dir, String(owner)),
-    downloadBase: request.backend_url?.trim() || workspace.download_base,
+    // The server this device is connected to: the request may name one that only its own network reaches.
+    downloadBase: workspace.download_base || (request.backend_url?.trim() ?? ""),
     authToken: request.auth_token,
     ownState: workspace.own_state,
+    gitUrl: request.git_url ?? null,
+    taskDir: workspace.task_dir ?? null,
+    hook: workspace.hook ?? null,
+    // Claude Code alone reads them under names of its own.
+    instructionFiles: runtime === "claude" ? workspace.instruction_files ?? [] : [],
   };
 }
 
 function needsWork(job: PrepareJob): boolean {
-  return job.clone !== null || job.attachments.length > 0 || (job.ownState && job.firstTurn);
+  return job.clone !== null || job.attachments.length > 0 || (job.ownState && job.firstTurn) ||
+    job.origin === "project" || Boolean(job.hook);
 }
 
 async function gitFacts(

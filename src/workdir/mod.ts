@@ -19,14 +19,17 @@ export type {
 export { showPath } from "./path_text.ts";
 export {
   fetchAttachments,
+  fetchSkills,
   gitEnvironment,
   maskAddress,
   migrateSession,
   normalizeRemote,
+  preparationSettings,
   prepareWorkspace,
   repoName,
   rewritePrompt,
   sameRemote,
+  wantedSkills,
   worktreeGrants,
 } from "./prepare/mod.ts";
 export type {
@@ -37,5 +40,5 @@ export type {
   PrepareJob,
   PrepareSeam,
 } from "./prepare/mod.ts";
-export { type FileChanges, Snapshots, writeArtifact } from "./changes/mod.ts";
+export { type FileChanges, Snapshots, snapshotsDir, writeArtifact } from "./changes/mod.ts";
 export type { ChangedFile, Changes } from "./changes/mod.ts";

@@ -169,19 +169,15 @@ Deno.test("an agent commits in a linked worktree without rights on the rest of t
 
 Deno.test("attachments land in the session's corner and the agent reads them", async () => {
   const seen: string[] = [];
-  const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
-  await using files = Deno.serve(options, (request) => {
-    const { pathname } = new URL(request.url);
-    seen.push(`${pathname} ${request.headers.get("authorization")}`);
-    return pathname.includes("/5/")
-      ? new Response("the notes")
-      : new Response("no", { status: 404 });
-  });
-  await withRepository(async (fixture) => {
-    Deno.mkdirSync(`${fixture.world.home}/Projects/A`);
+  const http = (path: string, headers: Readonly<Record<string, unknown>>) => {
+    seen.push(`${path} ${headers["authorization"]}`);
+    return path.includes("/5/") ? { status: 200, body: "the notes" } : null;
+  };
+  const env = { LOCAL_WORKDIR_ALLOWED_ROOTS: "~/Projects" };
+  await withDevice({ env, stub: { http } }, async (fixture) => {
+    Deno.mkdirSync(`${fixture.world.home}/Projects/A`, { recursive: true });
     const turn = await turnIn(fixture, {
       workdir: "~/Projects/A",
-      backend_url: `http://127.0.0.1:${files.addr.port}`,
       auth_token: "task-token",
       attachments: [
         { id: 5, original_filename: "../no tes.txt", mime_type: "text/plain", subtask_id: 44 },
@@ -194,6 +190,7 @@ Deno.test("attachments land in the session's corner and the agent reads them", a
     const sent = JSON.stringify(fixture.model.scripted().at(-1)?.body);
     assertStringIncludes(sent, `${path}/${name}`, "the prompt names the file");
     assertStringIncludes(sent, "gone.txt", "and what could not be had");
-    assertEquals(seen[0], "/api/attachments/5/executor-download Bearer task-token");
+    const asked = seen.find((line) => line.includes("/5/"));
+    assertEquals(asked, "/api/attachments/5/executor-download Bearer task-token");
   });
 });

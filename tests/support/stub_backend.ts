@@ -69,8 +69,9 @@ export class StubBackend {
   /** Base URL for `WEGENT_BACKEND_URL`. */
   url = "";
 
-  #http: HttpServer = createServer((_, response) => {
-    response.writeHead(404).end();
+  #http: HttpServer = createServer((request, response) => {
+    const answer = this.options.http?.(request.url ?? "/", request.headers);
+    response.writeHead(answer?.status ?? 404).end(answer?.body);
   });
   #io: Server;
   #pulse = new Pulse();

@@ -30,6 +30,10 @@ export interface StubOptions {
   readonly syncCapabilities?: boolean;
   /** Whether events are kept (counters always are). @default true */
   readonly record?: boolean;
+  /** Answers HTTP requests beside Socket.IO; null: 404. @default always null */
+  readonly http?: (path: string, headers: Readonly<Record<string, unknown>>) =>
+    | { readonly status: number; readonly body: string | Uint8Array }
+    | null;
   /** @default 0 (any free one) */
   readonly port?: number;
   /** @default 25000 */

@@ -298,6 +298,11 @@ export class Snapshots {
   }
 }
 
+/** Where a host keeps its snapshots: git may write there from its box, the agent may not even read. */
+export function snapshotsDir(hostDir: string): string {
+  return join(hostDir, "changes");
+}
+
 const NOTHING: Selection = { take: [], gone: [], nested: [], large: [], bytes: 0 };
 
 function tooMany(files: number): AppError {

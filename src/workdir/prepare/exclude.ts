@@ -6,7 +6,6 @@ import { lstatOrNull, OWN_DIR } from "./staging.ts";
 
 const MAX_EXCLUDE = 1024 * 1024;
 const LINE = `${OWN_DIR}/`;
-const SAID_ALREADY = new Set([LINE, OWN_DIR, `/${LINE}`, `/${OWN_DIR}`, `**/${LINE}`]);
 
 /**
  * Adds `.wegent/` to `info/exclude` of the checkout that `workdir` lies in, once.
@@ -15,6 +14,15 @@ const SAID_ALREADY = new Set([LINE, OWN_DIR, `/${LINE}`, `/${OWN_DIR}`, `**/${LI
  *   is no checkout.
  */
 export async function excludeOwnDir(git: Git, workdir: string): Promise<string | null> {
+  return await excludeLine(git, workdir, LINE);
+}
+
+/** As {@link excludeOwnDir}, for another name; one of a directory ends with a slash. */
+export async function excludeLine(
+  git: Git,
+  workdir: string,
+  line: string,
+): Promise<string | null> {
   if (!insideCheckout(workdir)) return null;
   const asked = await git.ask(
     ["rev-parse", "--git-common-dir", "--git-path", "info/exclude"],
@@ -23,10 +31,10 @@ export async function excludeOwnDir(git: Git, workdir: string): Promise<string |
   const [common, file] = asked?.split("\n") ?? [];
   if (!common || !file) return null;
   try {
-    addLine(resolve(workdir, common), resolve(workdir, file));
+    addLine(resolve(workdir, common), resolve(workdir, file), line);
     return null;
   } catch (error) {
-    return `Could not tell git to ignore ${LINE}: ${errorText(error)}`;
+    return `Could not tell git to ignore ${line}: ${errorText(error)}`;
   }
 }
 
@@ -44,7 +52,7 @@ function insideCheckout(workdir: string): boolean {
   }
 }
 
-function addLine(common: string, file: string): void {
+function addLine(common: string, file: string, line: string): void {
   const info = dirname(file);
   if (lstatOrNull(info) === null) Deno.mkdirSync(info);
   // Whoever made a link of it wants something else to be written.
@@ -56,7 +64,12 @@ function addLine(common: string, file: string): void {
   if (found !== null && !found.isFile) throw new Error(`"${target}" is not a plain file`);
   if (found !== null && found.size > MAX_EXCLUDE) throw new Error(`"${target}" is too long`);
   const text = readTextIfExists(target) ?? "";
-  if (text.split(/\r?\n/).some((line) => SAID_ALREADY.has(line.trim()))) return;
-  writeFileAtomic(target, `${text}${text === "" || text.endsWith("\n") ? "" : "\n"}${LINE}\n`);
+  if (text.split(/\r?\n/).some((text) => saysAlready(text.trim(), line))) return;
+  writeFileAtomic(target, `${text}${text === "" || text.endsWith("\n") ? "" : "\n"}${line}\n`);
   if (found?.mode) Deno.chmodSync(target, found.mode & 0o777);
+}
+
+function saysAlready(text: string, line: string): boolean {
+  const name = line.replace(/\/$/, "");
+  return [line, name, `/${line}`, `/${name}`, `**/${line}`].includes(text);
 }

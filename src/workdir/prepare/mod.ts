@@ -7,6 +7,7 @@ export {
   secretsOf as gitSecrets,
   usableToken,
 } from "./git_environment.ts";
+export { type Hook, type PreparationSettings, preparationSettings } from "./hook.ts";
 export { migrateSession, type Migration, type MigrationOutcome } from "./migrate.ts";
 export { prepareWorkspace } from "./prepare.ts";
 export { rewritePrompt } from "./prompt_notes.ts";
@@ -20,4 +21,5 @@ export type {
   PrepareLimits,
   PrepareSeam,
 } from "./types.ts";
+export { fetchSkills, wantedSkills } from "./skills.ts";
 export { worktreeGrants } from "./worktree.ts";

@@ -4,12 +4,15 @@ import { type Checkout, ensureCheckout } from "./clone.ts";
 import { excludeOwnDir } from "./exclude.ts";
 import { Git } from "./git.ts";
 import { credentialOf, secretsOf } from "./git_environment.ts";
+import { runHook } from "./hook.ts";
+import { layOutInstructions } from "./instructions.ts";
 import { Staging } from "./staging.ts";
 import type { Prepared, PrepareJob, PrepareSeam } from "./types.ts";
 
 /**
  * Prepares the directory of a turn: puts right what a crash left, clones or reuses the repository, keeps
- * our own directory out of it, and fetches the attachments.
+ * our own directory out of it, lays out a project's instruction files, fetches the attachments and runs
+ * the owner's hook.
  *
  * Runs where the session's directory may be written: in the session host. Git runs through the launcher.
  *
@@ -31,7 +34,12 @@ export async function prepareWorkspace(job: PrepareJob, seam: PrepareSeam): Prom
     const note = await excludeOwnDir(git, job.workdir);
     if (note !== null) notes.push(note);
   }
+  if (job.origin === "project" && job.instructionFiles) {
+    notes.push(...await layOutInstructions(git, job.workdir, job.instructionFiles));
+  }
   const attachments = await fetchAttachments(job, seam);
+  const hook = job.hook ? await runHook(job, job.hook, seam) : { note: null, output: "" };
+  if (hook.note !== null) notes.push(hook.note);
   const secrets = [...secretsOf(credential), ...(job.authToken ? [job.authToken] : [])];
-  return { notes, attachments, secrets, cloned: checkout.cloned };
+  return { notes, attachments, secrets, cloned: checkout.cloned, hookOutput: hook.output };
 }

@@ -1,5 +1,6 @@
 /** What the parts of a preparation hand to each other and to the turn. */
 import type { Attachment } from "../../protocol/mod.ts";
+import type { Hook } from "./hook.ts";
 
 /** Who a repository is fetched as, as the request says it. */
 export interface GitIdentity {
@@ -45,6 +46,14 @@ export interface PrepareJob {
   readonly authToken: string;
   /** State of ours lies in `<workdir>/.wegent`, so git must be told to leave it alone. */
   readonly ownState: boolean;
+  /** Instruction files of other agents in a project. @default [] */
+  readonly instructionFiles?: readonly string[];
+  /** Null or absent: nothing. */
+  readonly hook?: Hook | null;
+  /** The task's directory below the workspace root. @default workdir */
+  readonly taskDir?: string | null;
+  /** Address of the request's repository, also where nothing is cloned. */
+  readonly gitUrl?: string | null;
 }
 
 /** The world of a preparation. */
@@ -94,4 +103,6 @@ export interface Prepared {
   readonly secrets: readonly string[];
   /** True when this preparation made the checkout. */
   readonly cloned: boolean;
+  /** The end of what the hook printed, for the log; empty when there is none. */
+  readonly hookOutput: string;
 }

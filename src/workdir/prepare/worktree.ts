@@ -21,7 +21,6 @@ export function worktreeGrants(workdir: string, roots: readonly string[]): strin
   const own = linkIn(join(workdir, ".git"), /^gitdir: (.+)$/, workdir);
   if (own === null || basename(dirname(own)) !== "worktrees") return [];
   const common = dirname(dirname(own));
-  if (linkIn(join(own, "commondir"), /^(.+)$/, own) !== common) return [];
   const back = linkIn(join(own, "gitdir"), /^(.+)$/, own);
   if (back !== join(workdir, ".git")) return [];
   const main = basename(common) === ".git" ? dirname(common) : common;
