@@ -19,6 +19,8 @@ export interface HomePaths {
   readonly sessions: string;
   /** Agent CLIs installed by us. */
   readonly agents: string;
+  /** Records of what turns changed, for a server's commands. */
+  readonly artifacts: string;
   /** The hub's data. */
   readonly hub: string;
   readonly logs: string;
@@ -39,6 +41,7 @@ export function homePaths(home: string): HomePaths {
     done: join(state, "done"),
     sessions: join(state, "sessions"),
     agents: join(home, "agents"),
+    artifacts: join(home, "artifacts"),
     hub: join(home, "hub"),
     logs: join(home, "logs"),
   };

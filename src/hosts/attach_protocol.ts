@@ -136,6 +136,14 @@ export const workspaceSpec = z.looseObject({
   download_base: z.string(),
   /** Path reported to the server for a standalone chat. */
   chat_path: z.string().nullable(),
+  /** Where records of what turns changed are kept; absent: none are made. */
+  artifacts_dir: z.string().optional(),
+  /** Other agents' instruction files that are brought to Claude Code's attention. */
+  instruction_files: z.array(z.string()).optional(),
+  /** The task's directory below the workspace root, where the session has one beside its workdir. */
+  task_dir: z.string().optional(),
+  /** A script of the owner that runs before each turn. */
+  hook: z.looseObject({ script: z.string(), timeout_ms: z.number().positive() }).optional(),
   /** Where an earlier version, or Wegent's own executor, kept the session. */
   earlier: z.looseObject({
     session_dir: z.string(),

@@ -25,6 +25,7 @@ import {
   hostSpec,
 } from "./attach_protocol.ts";
 import { AttachServer } from "./attach_server.ts";
+import { ChangeTracker } from "./file_changes.ts";
 import { becomeSubreaper } from "./processes.ts";
 import { readFirstLine, redirectOutput } from "./standard_streams.ts";
 import { planTurn, Turn } from "./turn.ts";
@@ -91,6 +92,7 @@ class SessionHost {
   readonly #keeper: AgentKeeper;
   readonly #runtime: Runtime;
   readonly #workspace: Workspace;
+  readonly #changes: ChangeTracker;
   readonly #runs = new Map<string, KnownRun>();
   readonly #ended = Promise.withResolvers<void>();
   #turn: Turn | null = null;
@@ -112,6 +114,7 @@ class SessionHost {
       onBadTurn: (run, message) => this.#refuse(run, "invalid_payload", message),
     }, this.#log);
     this.#workspace = new Workspace(spec);
+    this.#changes = new ChangeTracker(spec, this.#log);
     const runtime = runtimeOf(spec.runtime);
     if (!runtime) {
       throw new AppError("runtime_unknown", `This version has no runtime "${spec.runtime}"`);
@@ -209,6 +212,7 @@ class SessionHost {
         spec: this.spec,
         workspace: this.#workspace,
         keeper: this.#keeper,
+        changes: this.#changes,
         log: this.#log,
         onTail: (tail, ended) => this.#grew({ id: run.id, ...tail, ended }),
       });
@@ -302,6 +306,7 @@ class SessionHost {
   #leave(): void {
     this.#server.close();
     this.#workspace.clear();
+    this.#changes.close();
     for (const path of [this.spec.socket, join(this.spec.dir, "host.json")]) removeIfExists(path);
     try {
       removeIfExists(this.spec.dir, { recursive: true });

@@ -17,6 +17,7 @@ import { type AgentPlan, type AgentTurn, type Runtime, type TurnOutcome } from "
 import type { AcquiredAgent, AgentKeeper } from "./agent_keeper.ts";
 import type { HostSpec, RunSpec } from "./attach_protocol.ts";
 import { describeExit } from "./exit_words.ts";
+import type { ChangeTracker, TurnChanges } from "./file_changes.ts";
 import { JournalSink } from "./journal_sink.ts";
 import { type JournalTail, JournalWriter } from "./journal.ts";
 import { inheritedSession } from "./inherited_session.ts";
@@ -52,6 +53,7 @@ export interface TurnSeam {
   readonly spec: HostSpec;
   readonly workspace: Workspace;
   readonly keeper: AgentKeeper;
+  readonly changes: ChangeTracker;
   readonly log: Logger;
   /** Told after every write to the journal. */
   onTail(tail: JournalTail, ended: boolean): void;
@@ -80,6 +82,7 @@ export class Turn {
   readonly #sink: JournalSink;
   readonly #ending = Promise.withResolvers<void>();
   readonly #giveUp = new AbortController();
+  readonly #changes: TurnChanges | null;
   #why: Ending | null = null;
   readonly #hurried = Promise.withResolvers<void>();
   #hurry = false;
@@ -93,6 +96,7 @@ export class Turn {
     if (run.builder.terminal) {
       throw new AppError("run_ended", "The run has ended already");
     }
+    this.#changes = seam.changes.begin(request, run);
     const writer = JournalWriter.open(`${run.dir}/journal.ndjson`);
     this.#sink = new JournalSink(writer, new ResponseBuilder(run, run.builder), {
       onTail: (tail, ended) => seam.onTail(tail, ended),
@@ -157,7 +161,7 @@ export class Turn {
         fresh = true;
         continue;
       }
-      return this.#lastOf(finish);
+      return await this.#lastOf(finish);
     }
   }
 
@@ -183,6 +187,7 @@ export class Turn {
       });
       this.seam.log.masker.add(prepared.secrets);
       for (const note of prepared.notes) say(note);
+      if (prepared.hookOutput) this.seam.log.info("Hook", { output: prepared.hookOutput });
       return this.#why ? null : prepared;
     } catch (error) {
       if (this.#why) return null;
@@ -202,10 +207,16 @@ export class Turn {
       workdir: spec.workdir,
       builder: this.#sink.builder,
       stallMs: spec.stall_ms,
-      append: (events) => this.#sink.append(events),
+      append: (events) => {
+        this.#changes?.observe(events);
+        this.#sink.append(events);
+      },
+      beforeTool: async (tool) => await this.#changes?.beforeTool(tool),
       onSession: (id, model) => this.#remember(id, model),
       onStall: () => this.end({ kind: "stall" }),
     });
+    // After the prompt has gone: starting a process takes a moment.
+    this.#changes?.start();
     try {
       const finish = await Promise.race([
         turn.finish,
@@ -257,10 +268,12 @@ export class Turn {
     }
   }
 
-  #lastOf(finish: Exclude<Finish, { kind: "ending" }>): Last {
+  async #lastOf(finish: Exclude<Finish, { kind: "ending" }>): Promise<Last> {
     switch (finish.kind) {
-      case "completed":
-        return (b) => b.completed(this.#completion(finish.completion));
+      case "completed": {
+        const completion = await this.#completion(finish.completion);
+        return (b) => b.completed(completion);
+      }
       case "failed":
         return (b) => b.error(finish.failure.message, finish.failure.code);
       case "interrupted":
@@ -274,13 +287,20 @@ export class Turn {
     }
   }
 
-  /** A standalone chat names its directory with every answer: the server sends it back. */
-  #completion(completion: Completion): Completion {
+  /** Adds what the device knows: what changed, and where a standalone chat works. */
+  async #completion(completion: Completion): Promise<Completion> {
+    const gone = new AbortController();
+    this.#ending.promise.then(() => gone.abort());
+    const changes = await this.#changes?.finish(gone.signal) ?? null;
+    // The server sends it back with the next message.
     const path = this.seam.spec.workspace.chat_path;
-    if (path === null) return completion;
     return {
       ...completion,
-      extra: { ...completion.extra, standalone_chat_workspace_path: path },
+      extra: {
+        ...completion.extra,
+        ...(path !== null && { standalone_chat_workspace_path: path }),
+        ...(changes !== null && { file_changes: changes }),
+      },
     };
   }
 

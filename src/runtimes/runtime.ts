@@ -106,6 +106,13 @@ export type TurnOutcome =
   /** The process ended; `begun` false: before it took up the prompt. */
   | { readonly kind: "exit"; readonly exit: AgentExit; readonly begun: boolean };
 
+/** A tool that asks for permission; `id` is that of its events, if the agent tells it. */
+export interface AskingTool {
+  readonly id: string | null;
+  readonly name: string;
+  readonly input: Readonly<Record<string, unknown>>;
+}
+
 /** A turn's input and where its events go. */
 export interface TurnRequest {
   readonly request: ExecuteRequest;
@@ -113,6 +120,11 @@ export interface TurnRequest {
   readonly builder: ResponseBuilder;
   /** Silence of the model after which {@link TurnRequest.onStall} is called, in milliseconds. */
   readonly stallMs: number;
+  /**
+   * Awaited before a tool that asks for permission is allowed to run; never rejects. A tool that runs
+   * without asking is known by its events only.
+   */
+  beforeTool?(tool: AskingTool): Promise<void>;
   /** Takes a batch of events, in order. */
   append(events: readonly ResponseEvent[]): void;
   /** The agent named its conversation (and model, when it said so), so that it can be resumed. */

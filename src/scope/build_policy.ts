@@ -36,6 +36,8 @@ export interface PolicyInput extends PlacesInput {
   readonly tmpDir?: string;
   /** Further directories of the host alone, such as one for a socket with a short path. @default [] */
   readonly hostWrite?: readonly string[];
+  /** Directories for preparations alone, not for the agent; inside of what the host has. @default [] */
+  readonly prepareWrite?: readonly string[];
 }
 
 /**
@@ -112,5 +114,6 @@ function prepareBox(input: PolicyInput, agent: Box, seam: FileSeam): Box {
   const given = extra.filter((path) => agent.write.some((tree) => isWithin(tree, path)));
   const caches = agent.write.some((tree) => isWithin(tree, git)) ? [git] : [];
   const tmp = agent.tmpDir === undefined ? [] : [agent.tmpDir];
-  return { ...agent, write: unique([workdir, ...tmp, ...given, ...caches]) };
+  const own = (input.prepareWrite ?? []).map((path) => inPlace(path, input, seam));
+  return { ...agent, write: unique([workdir, ...tmp, ...given, ...caches, ...own]) };
 }

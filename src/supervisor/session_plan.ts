@@ -4,7 +4,7 @@ import type { HostStart } from "../device/mod.ts";
 import { ensurePrivateDir, selfCommand, sourceRoots, writeFileAtomic } from "../platform/mod.ts";
 import { dirname, join } from "../platform/std/path.ts";
 import { buildPolicy, diskSeam, launchArgs, resolvePath } from "../scope/mod.ts";
-import { worktreeGrants } from "../workdir/mod.ts";
+import { preparationSettings, snapshotsDir, worktreeGrants } from "../workdir/mod.ts";
 import type { SessionDirectory } from "./directories.ts";
 import type { HostPlan } from "./hosts.ts";
 import { type SessionLayout, sessionLayout } from "./session_layout.ts";
@@ -46,7 +46,7 @@ export async function planSession(
   const layout = sessionLayout(settings, session, directory);
   const agentConfigDir = layout.configDir ?? join(userHome, ".claude");
   const roots = rootsOf(settings, directory);
-  ensurePrivateDir(dir);
+  for (const path of [dir, snapshotsDir(dir), paths.artifacts]) ensurePrivateDir(path);
   makeOutside(layout, agentConfigDir, ownConfig);
   const policy = buildPolicy({
     mode: sandbox.mode,
@@ -58,7 +58,8 @@ export async function planSession(
     roots,
     hostDir: dir,
     // Where the socket lies when the home's path is too long for one.
-    hostWrite: [dirname(await socketPath(dir, "host.sock"))],
+    hostWrite: [dirname(await socketPath(dir, "host.sock")), paths.artifacts],
+    prepareWrite: [snapshotsDir(dir)],
     runsDir: paths.runs,
     sessionDir: layout.stateDir,
     agentConfigDir,
@@ -123,6 +124,9 @@ function workspaceOf(
     own_state: layout.ownState,
     download_base: backendUrl,
     chat_path: origin === "chat" ? path : null,
+    artifacts_dir: paths.artifacts,
+    ...(layout.taskDir && { task_dir: layout.taskDir }),
+    ...preparationSettings(Deno.env.toObject()),
     earlier: {
       session_dir: layout.stateDir,
       config_dir: layout.configDir === null ? null : join(path, ".claude"),

@@ -3,7 +3,7 @@
  * turn listens while it runs, and what the CLI says between turns is read and dropped.
  */
 import { AppError, errorText, signalProcess } from "../../platform/mod.ts";
-import type { AgentExit, AgentProcess, AgentTurn, TurnRequest } from "../runtime.ts";
+import type { AgentExit, AgentProcess, AgentTurn, AskingTool, TurnRequest } from "../runtime.ts";
 import type { CliMessage, ControlRequest } from "./messages.ts";
 import { answerPermission, denyOutsideTurn, type PermissionAnswer } from "./permissions.ts";
 import type { PromptContent } from "./prompt.ts";
@@ -26,6 +26,8 @@ export interface TurnListener {
   /** All messages out of one read of the pipe. */
   onMessages(messages: readonly CliMessage[]): void;
   onExit(exit: AgentExit): void;
+  /** Awaited before a tool is allowed. */
+  beforeTool?(tool: AskingTool): Promise<void>;
 }
 
 /** Grace of each step of {@link ClaudeProcess.stop}, in milliseconds. */
@@ -255,7 +257,7 @@ export class ClaudeProcess implements AgentProcess {
   #isOurs(message: CliMessage): boolean {
     switch (message.type) {
       case "control_request":
-        this.#answer(message);
+        void this.#answer(message);
         return true;
       case "control_response":
         this.#acknowledged.get(message.response.request_id)?.();
@@ -275,7 +277,7 @@ export class ClaudeProcess implements AgentProcess {
     }
   }
 
-  #answer({ request_id, request }: ControlRequest): void {
+  async #answer({ request_id, request }: ControlRequest): Promise<void> {
     if (request.subtype !== "can_use_tool") {
       this.#write({
         type: "control_response",
@@ -287,8 +289,12 @@ export class ClaudeProcess implements AgentProcess {
       });
       return;
     }
-    const answer: PermissionAnswer = this.#listener
-      ? answerPermission(request.tool_name ?? "", request.input ?? {})
+    const name = request.tool_name ?? "";
+    const input = request.input ?? {};
+    const asked = this.#listener;
+    await asked?.beforeTool?.({ id: request.tool_use_id ?? null, name, input });
+    const answer: PermissionAnswer = asked && this.#listener === asked
+      ? answerPermission(name, input)
       : denyOutsideTurn();
     this.#write({
       type: "control_response",

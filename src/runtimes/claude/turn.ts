@@ -30,6 +30,7 @@ export class ClaudeTurn implements AgentTurn {
     process.listen({
       onMessages: (messages) => this.#take(messages),
       onExit: (exit) => this.#finish.resolve({ kind: "exit", exit, begun: this.#begun }),
+      beforeTool: async (tool) => await turn.beforeTool?.(tool),
     });
     if (process.exited) {
       process.exit.then((exit) => this.#finish.resolve({ kind: "exit", exit, begun: this.#begun }));

@@ -49,8 +49,7 @@ export class Snapshots {
   async before(): Promise<SnapshotMode> {
     const deadline = performance.now() + this.#limits.ms;
     this.#clear();
-    this.#shell = this.#shell?.alive ? this.#shell : this.#start();
-    const opened = await this.#run("open_repository", deadline, [NO_REPOSITORY]);
+    const opened = await this.#open(deadline);
     if (opened === 0) {
       this.#mode = "repository";
       const selection = this.#select();
@@ -119,6 +118,20 @@ export class Snapshots {
     this.#shell?.close();
     this.#shell = null;
     this.#clear();
+  }
+
+  /** The shell of an earlier turn may have been swept away together with an agent. */
+  async #open(deadline: number): Promise<number> {
+    if (this.#shell?.alive) {
+      try {
+        return await this.#run("open_repository", deadline, [NO_REPOSITORY]);
+      } catch (error) {
+        if (!(error instanceof AppError) || error.code !== "shell_failed") throw error;
+        this.#clear();
+      }
+    }
+    this.#shell = this.#start();
+    return await this.#run("open_repository", deadline, [NO_REPOSITORY]);
   }
 
   async #beforePlain(deadline: number): Promise<SnapshotMode> {
