@@ -59,6 +59,7 @@ function limits(abi: number): string[] {
     "Names and sizes of files can be seen everywhere, also where contents cannot be read",
     "Command lines of other processes can be seen",
     "Mode, times and extended attributes of the user's own files can be changed anywhere",
+    "Files in writable directories can be made setuid; one of root's makes any local user root",
     "Other terminals of the same user can be opened, and shared memory in /dev/shm",
     "A file that appears directly in a directory above our state cannot be read until the next session",
   ];

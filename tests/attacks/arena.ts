@@ -5,6 +5,7 @@ import {
   buildCommandPolicy,
   launchErrorOf,
   type Policy,
+  type PolicyInput,
 } from "../../src/scope/mod.ts";
 import { AppError } from "../../src/platform/errors.ts";
 import type { WorkdirDecision } from "../../src/workdir/mod.ts";
@@ -28,6 +29,9 @@ export interface Outcome {
   /** What the fences said, for a failing test. */
   readonly notes: readonly string[];
 }
+
+/** What differs from a world's usual policy. */
+type PolicyChanges = Pick<PolicyInput, "env" | "preset">;
 
 /** Id of the device in every world. */
 const DEVICE = "device-1";
@@ -170,7 +174,10 @@ export class Arena {
    */
   #policyFor(workdir: string, roots: readonly string[], attack: Attack): Policy {
     const { world } = this;
-    const changes = attack.strict ? { preset: "strict" as const } : {};
+    const changes: PolicyChanges = {
+      env: { ...world.env, ...attack.daemonEnv?.(this) },
+      ...(attack.strict && { preset: "strict" }),
+    };
     const file = world.policy({ ...changes, workdir: this.workdir, roots: [world.workspace] });
     const checked: Policy = JSON.parse(Deno.readTextFileSync(file));
     const real = world.policy({ ...changes, roots });
@@ -180,7 +187,7 @@ export class Arena {
   }
 
   /** Null when not even a policy can be made: the launcher then gets the raw path. */
-  #tryPolicy(workdir: string, changes: { preset?: "strict" }): Policy | null {
+  #tryPolicy(workdir: string, changes: PolicyChanges): Policy | null {
     try {
       const file = this.world.policy({ ...changes, workdir, roots: ["/"] });
       return JSON.parse(Deno.readTextFileSync(file));
@@ -194,13 +201,18 @@ export class Arena {
   #planCommand(attack: Attack): { policy: string; env: Record<string, string> } {
     const { world } = this;
     const asked = attack.env?.(this) ?? {};
+    const { workdir: cwd, roots } = {
+      workdir: this.workdir,
+      roots: this.roots,
+      ...attack.wish?.(this),
+    };
     const policy = buildCommandPolicy({
       mode: "required",
       userHome: world.home,
       home: world.executorHome,
       workspaceRoot: world.workspace,
-      roots: this.roots,
-      cwd: this.workdir,
+      roots,
+      cwd,
       tmpDir: join(world.sessionDir, "tmp"),
       env: world.env,
       ...(attack.strict && { preset: "strict" }),

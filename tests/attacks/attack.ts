@@ -51,6 +51,8 @@ export interface Attack {
   setup?(arena: Arena): void | Promise<void>;
   /** The directory a session asks for; none: the managed one. */
   wish?(arena: Arena): DirectoryWish;
+  /** Variables of the daemon beside the usual ones. */
+  daemonEnv?(arena: Arena): Record<string, string>;
   /** What happens between the choice of the directory and the start. */
   between?(arena: Arena): void;
   /** Source of a hole in the device worker: runs with its rights before the start. */

@@ -197,6 +197,7 @@ export const START_FILES: readonly Attack[] = [
     (a) => `echo key > ${a.home}/.cache/go/authorized_keys`,
     {
       setup: (a) => a.link(join(a.home, ".ssh"), join(a.home, ".cache/go")),
+      daemonEnv: (a) => ({ GOMODCACHE: join(a.home, ".cache/go") }),
     },
   ),
   osStops(
@@ -210,6 +211,28 @@ export const START_FILES: readonly Attack[] = [
     },
   ),
 ];
+
+/** The same by a command, for which every root is writable, when the home is one. */
+export const IN_A_ROOT: readonly Attack[] = [
+  ["~/.bashrc in a root", "A start file changed", "echo evil >> ~/.bashrc"],
+  [
+    "~/.claude in a root",
+    "A hook and settings added",
+    "cd ~/.claude; echo x > settings.json; mkdir hooks",
+  ],
+  ["~/.ssh in a root", "A key added", "echo key > ~/.ssh/authorized_keys"],
+  ["PATH in a root", "A program replaced in a directory on PATH", "echo evil > ~/tools/git"],
+  [
+    "our state in a root",
+    "The configuration replaced",
+    "echo {} > ~/.wegent-executor/device-config.json",
+  ],
+].map(([name = "", how = "", script = ""]) =>
+  osStops(name, how, "Code runs unsandboxed later", () => script, {
+    kind: "command",
+    wish: (a) => ({ workdir: a.home, roots: [a.world.workspace, a.home] }),
+  })
+);
 
 /** Reading what is kept, and changing it. */
 export const SECRETS: readonly Attack[] = [

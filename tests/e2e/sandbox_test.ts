@@ -114,7 +114,7 @@ Deno.test("permissions shows each fence and whether it is active", () =>
     assertEquals(shown.sandbox.active, true);
     assertEquals(shown.worker.permissions.run, false);
     assertEquals(shown.worker.permissions.net, [new URL(backend.url).host]);
-    assertEquals(shown.roots, [world.workspace]);
+    assertEquals(shown.roots[0], world.workspace);
     assertStringIncludes(
       (await world.run(["permissions"])).stdout,
       "(operating system's sandbox): active",
