@@ -45,7 +45,7 @@ export interface Attack {
   readonly opensOrdinary?: readonly Fence[];
   /** Only tried as this user. */
   readonly only?: "root" | "ordinary";
-  /** The trick itself does not work on every machine, sandbox or not. */
+  /** The trick itself does not work on every machine or in every build, fence or not. */
   readonly machine?: true;
   /** Makes files, and links, as their owner would have left them. */
   setup?(arena: Arena): void | Promise<void>;

@@ -342,6 +342,8 @@ export const SWAPS: readonly Attack[] = [
     stops: "launcher",
     opens: ["launcher"],
     kind: "command",
+    // Only the runtime that runs sources looks at it, not an executable.
+    machine: true,
     env: () => ({ DENO_V8_FLAGS: "--no-such-flag-at-all" }),
     script: () => "echo started",
     through: (_, { stdout }) => !stdout.includes("started"),

@@ -193,10 +193,10 @@ export const START_FILES: readonly Attack[] = [
   osStops(
     "link in a cache",
     "A link left in a cache that a variable names, for the next session's box",
-    "The next session writes `~/.ssh`",
-    (a) => `echo key > ${a.home}/.cache/go/authorized_keys`,
+    "The next session writes where it leads",
+    (a) => `echo x > ${a.home}/.cache/go/new`,
     {
-      setup: (a) => a.link(join(a.home, ".ssh"), join(a.home, ".cache/go")),
+      setup: (a) => a.link(a.out, join(a.home, ".cache/go")),
       daemonEnv: (a) => ({ GOMODCACHE: join(a.home, ".cache/go") }),
     },
   ),
