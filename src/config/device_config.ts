@@ -4,68 +4,18 @@
  * Precedence: command line, environment, file, default. The file is created at the first start,
  * readable by the owner only; keys this program does not know are kept when it is rewritten.
  */
-import * as z from "zod";
-import {
-  AppError,
-  defaultDeviceName,
-  deriveDeviceId,
-  ensurePrivateDir,
-  errorText,
-  EXIT,
-  readTextIfExists,
-  writeFileAtomic,
-} from "../platform/mod.ts";
+import { defaultDeviceName, deriveDeviceId } from "../platform/mod.ts";
 import { dirname, join } from "../platform/std/path.ts";
+import {
+  configError,
+  type ConfigFile,
+  configFile,
+  type ProjectMode,
+  readConfigFile,
+  writeConfigFile,
+} from "./config_file.ts";
 import { expandHome, type HomePaths, homePaths } from "./paths.ts";
 import { type Roots, splitRoots, usableRoots } from "./roots.ts";
-
-/** Where projects may lie: anywhere below the owner's home, in the roots only, or anywhere. */
-export const PROJECT_MODES = ["home", "roots", "any"] as const;
-export type ProjectMode = (typeof PROJECT_MODES)[number];
-
-const seconds = (max: number) => z.number().min(0.1).max(max);
-
-/** Shape of the file. Every key is optional; see {@link Settings} for meanings and defaults. */
-export const configFile = z.looseObject({
-  mode: z.enum(["local", "docker"]).optional(),
-  device_type: z.enum(["local", "cloud", "remote"]).optional(),
-  bind_shell: z.enum(["claudecode", "openclaw"]).optional(),
-  device_id: z.string().max(100).refine(
-    (v) => !v.includes(":"),
-    "must not contain a colon",
-  ).optional(),
-  device_name: z.string().max(100).optional(),
-  max_concurrent_tasks: z.number().int().min(1).max(50).optional(),
-  connection: z.looseObject({
-    backend_url: z.string().optional(),
-    auth_token: z.string().optional(),
-  }).optional(),
-  logging: z.looseObject({
-    level: z.string().optional(),
-    max_size_mb: z.number().positive().max(10_000).optional(),
-    backup_count: z.number().int().min(0).max(100).optional(),
-  }).optional(),
-  workspace_root: z.string().optional(),
-  workdir_allowed_roots: z.array(z.string()).optional(),
-  projects: z.enum(PROJECT_MODES).optional(),
-  open_directory: z.boolean().optional(),
-  sandbox: z.looseObject({
-    mode: z.enum(["workdir", "required", "off"]).optional(),
-    preset: z.enum(["default", "strict"]).optional(),
-    deny_read: z.array(z.string()).optional(),
-    write: z.array(z.string()).optional(),
-  }).optional(),
-  agent: z.looseObject({
-    claude_binary: z.string().optional(),
-    idle_seconds: seconds(7 * 86_400).optional(),
-    stall_seconds: seconds(86_400).optional(),
-    prewarm: z.number().int().min(0).max(8).optional(),
-    prewarm_free_mb: z.number().min(0).optional(),
-  }).optional(),
-  shutdown_seconds: z.number().min(0).max(3600).optional(),
-  journal_days: z.number().min(0).max(3650).optional(),
-});
-export type ConfigFile = z.infer<typeof configFile>;
 
 /** The effective settings of a device. */
 export interface Settings {
@@ -119,6 +69,10 @@ export interface Settings {
   readonly agent: {
     /** Path of the Claude CLI; null: look for it. */
     claudeBinary: string | null;
+    /** Path of the Codex CLI; null: look for it. */
+    codexBinary: string | null;
+    /** Agents get a key of their session only; the real one stays with their host. @default true */
+    forwardKeys: boolean;
     /** An agent without a turn ends after so long. @default 600_000 */
     idleMs: number;
     /** A model silent for so long fails the turn. @default 300_000 */
@@ -161,38 +115,6 @@ export function configPath(sources: ConfigSources): string {
   return sources.file
     ? expandHome(sources.file, sources.userHome)
     : homePaths(executorHome(sources)).config;
-}
-
-/**
- * Reads the file at `path`.
- *
- * @returns Null when there is none.
- * @throws {AppError} `config_invalid` (exit 78) when it is not JSON or a known key has a wrong value.
- */
-export function readConfigFile(path: string): ConfigFile | null {
-  const text = readTextIfExists(path);
-  if (text === null) return null;
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw configError(
-      `Cannot read "${path}": it is not valid JSON (${errorText(error)})`,
-      error,
-    );
-  }
-  const parsed = configFile.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw configError(
-    `Cannot use "${path}": "${issue?.path.join(".")}" ${issue?.message ?? "is wrong"}`,
-  );
-}
-
-/** Writes the configuration file: owner-only, old or new content but never half. */
-export function writeConfigFile(path: string, config: ConfigFile): void {
-  ensurePrivateDir(dirname(path));
-  writeFileAtomic(path, JSON.stringify(config, null, 2) + "\n");
 }
 
 /**
@@ -331,6 +253,9 @@ function effective(
     agent: {
       claudeBinary: env["CLAUDE_BINARY"]?.trim() || file.agent?.claude_binary ||
         null,
+      codexBinary: env["CODEX_BINARY"]?.trim() || env["CODEX_BINARY_PATH"]?.trim() ||
+        file.agent?.codex_binary || null,
+      forwardKeys: file.agent?.forward_keys ?? true,
       idleMs: positive(
         env["WEGENT_EXECUTOR_IDLE_SECONDS"],
         file.agent?.idle_seconds ?? 600,
@@ -397,12 +322,4 @@ function positive(value: string | undefined, fallback: number): number {
 function count(value: string | undefined, fallback: number): number {
   const number = Number(value?.trim() || NaN);
   return Number.isInteger(number) && number >= 0 && number <= 8 ? number : fallback;
-}
-
-function configError(message: string, cause?: unknown): AppError {
-  return new AppError("config_invalid", message, {
-    exitCode: EXIT.config,
-    remedy: "Correct the file (`wegent-executor config path` names it) or the environment",
-    ...(cause !== undefined && { cause }),
-  });
 }
