@@ -183,6 +183,8 @@ export const hostSpec = z.looseObject({
   idle_ms: z.number().int().positive(),
   /** Fails a turn when the model has sent nothing for so long while no tool runs. */
   stall_ms: z.number().int().positive(),
+  /** The agent gets keys of its session instead of the real ones, where that is possible. @default true */
+  forward_keys: z.boolean().optional(),
   /** How this program re-runs itself, for the launcher: argv prefix. */
   self: z.array(z.string()).min(1),
 });

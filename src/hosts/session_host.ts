@@ -14,7 +14,7 @@ import {
 } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
 import type { ErrorCode, ExecuteRequest } from "../protocol/mod.ts";
-import { type Runtime, runtimeOf } from "../runtimes/mod.ts";
+import { KeyForwarder, type Runtime, runtimeOf } from "../runtimes/mod.ts";
 import { AgentKeeper } from "./agent_keeper.ts";
 import {
   ATTACH_VERSION,
@@ -92,6 +92,7 @@ class SessionHost {
   readonly #keeper: AgentKeeper;
   readonly #runtime: Runtime;
   readonly #workspace: Workspace;
+  readonly #forwarder: KeyForwarder | null;
   readonly #changes: ChangeTracker;
   readonly #runs = new Map<string, KnownRun>();
   readonly #ended = Promise.withResolvers<void>();
@@ -114,6 +115,9 @@ class SessionHost {
       onBadTurn: (run, message) => this.#refuse(run, "invalid_payload", message),
     }, this.#log);
     this.#workspace = new Workspace(spec);
+    this.#forwarder = spec.forward_keys === false ? null : new KeyForwarder({
+      onFault: (message) => this.#log.warn("A request to the model failed", { message }),
+    });
     this.#changes = new ChangeTracker(spec, this.#log);
     const runtime = runtimeOf(spec.runtime);
     if (!runtime) {
@@ -212,6 +216,7 @@ class SessionHost {
         spec: this.spec,
         workspace: this.#workspace,
         keeper: this.#keeper,
+        forwarder: this.#forwarder,
         changes: this.#changes,
         log: this.#log,
         onTail: (tail, ended) => this.#grew({ id: run.id, ...tail, ended }),
@@ -233,12 +238,11 @@ class SessionHost {
     if (this.#turn || this.#closing) return;
     try {
       const plan = await planTurn(
-        this.#runtime,
-        this.spec,
+        { runtime: this.#runtime, spec: this.spec, forwarder: this.#forwarder },
         request,
         await gitVariables(request, Deno.env.toObject()),
       );
-      for (const secret of plan.secrets) this.#log.mask(secret);
+      this.#log.masker.add(plan.secrets);
       if (!this.#turn && !this.#closing) this.#keeper.warm(plan);
     } catch (error) {
       this.#log.warn("Cannot start a spare agent", { error: errorText(error) });
@@ -305,6 +309,7 @@ class SessionHost {
 
   #leave(): void {
     this.#server.close();
+    this.#forwarder?.close();
     this.#workspace.clear();
     this.#changes.close();
     for (const path of [this.spec.socket, join(this.spec.dir, "host.json")]) removeIfExists(path);

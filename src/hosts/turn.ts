@@ -13,7 +13,13 @@ import {
   ResponseBuilder,
   type ResponseEvent,
 } from "../protocol/mod.ts";
-import { type AgentPlan, type AgentTurn, type Runtime, type TurnOutcome } from "../runtimes/mod.ts";
+import {
+  type AgentPlan,
+  type AgentTurn,
+  type KeyForwarder,
+  type Runtime,
+  type TurnOutcome,
+} from "../runtimes/mod.ts";
 import type { AcquiredAgent, AgentKeeper } from "./agent_keeper.ts";
 import type { HostSpec, RunSpec } from "./attach_protocol.ts";
 import { describeExit } from "./exit_words.ts";
@@ -54,6 +60,8 @@ export interface TurnSeam {
   readonly workspace: Workspace;
   readonly keeper: AgentKeeper;
   readonly changes: ChangeTracker;
+  /** Holds the real keys; null: the agent gets them. */
+  readonly forwarder: KeyForwarder | null;
   readonly log: Logger;
   /** Told after every write to the journal. */
   onTail(tail: JournalTail, ended: boolean): void;
@@ -61,8 +69,7 @@ export interface TurnSeam {
 
 /** The plan of a turn in this host's session. */
 export async function planTurn(
-  runtime: Runtime,
-  spec: HostSpec,
+  { runtime, spec, forwarder }: Pick<TurnSeam, "runtime" | "spec" | "forwarder">,
   request: ExecuteRequest,
   variables: Readonly<Record<string, string>>,
 ): Promise<AgentPlan> {
@@ -74,6 +81,7 @@ export async function planTurn(
     // Not in the workdir: what is written there may hold credentials.
     stateDir: dirname(spec.temp_dir),
     variables,
+    forward: forwarder,
   }, Deno.env.toObject());
 }
 
@@ -136,12 +144,12 @@ export class Turn {
   }
 
   async #drive(): Promise<Last> {
-    const { keeper, runtime, spec } = this.seam;
+    const { keeper } = this.seam;
     this.seam.log.masker.add(await requestSecrets(this.request, Deno.env.toObject()));
     const prepared = await this.#prepare();
     if (prepared === null) return await this.#conclude(this.#why ?? { kind: "cancel" });
     const { request } = prepared;
-    const plan = await planTurn(runtime, spec, request, prepared.variables);
+    const plan = await planTurn(this.seam, request, prepared.variables);
     this.seam.log.masker.add(plan.secrets);
     if (this.request.new_session) keeper.session.clear();
     else this.#inherit();

@@ -3,6 +3,7 @@ import { claude } from "./claude/mod.ts";
 import type { Runtime, RuntimeName } from "./runtime.ts";
 
 export * from "./claude/mod.ts";
+export * from "./forwarder/mod.ts";
 export * from "./runtime.ts";
 
 /** The runtime of this name; null for one this version does not have. */

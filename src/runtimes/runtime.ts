@@ -11,6 +11,7 @@ import type {
   ResponseEvent,
   RuntimeName,
 } from "../protocol/mod.ts";
+import type { ForwardSeam } from "./forwarder/mod.ts";
 
 export type { RuntimeName };
 
@@ -41,6 +42,8 @@ export interface SessionFacts {
   readonly mark: string;
   /** Further variables of the turn, such as the login of its repository. */
   readonly variables: Env;
+  /** Stands between the agent and its model, so that it needs no real key. @default none */
+  readonly forward?: ForwardSeam | null;
 }
 
 /** Carried by every process an agent starts, so that a sweep finds those that slipped away. */

@@ -2,11 +2,18 @@
  * The environment of the agent: built from a list, never inherited whole, because everything in it is
  * visible to every command the agent runs.
  */
-import { isLoopback } from "../../platform/mod.ts";
+import {
+  isLoopback,
+  isSecretHeader,
+  isSecretName,
+  secretIn,
+  secretsInUrl,
+} from "../../platform/mod.ts";
 import { join } from "../../platform/std/path.ts";
 import { type ExecuteRequest, isGlobalTask, projectIdOf } from "../../protocol/mod.ts";
 import { MARK_VARIABLE, type SessionFacts } from "../runtime.ts";
-import { type GlobalHeaders, mergeHeaderVariables } from "./headers.ts";
+import { forwardKeys } from "./forwarding.ts";
+import { type GlobalHeaders, mergeHeaderVariables, parseHeaders } from "./headers.ts";
 import { resolveSecret } from "./secrets.ts";
 
 type Env = Readonly<Record<string, string>>;
@@ -51,7 +58,6 @@ const LOGIN_PATTERN =
  */
 const REFUSED =
   /^(?:LD_.*|DYLD_.*|DENO_.*|NODE_OPTIONS|BUN_.*|BASH_ENV|ENV|PATH|HOME|SHELL|TMPDIR|IFS|PWD|GLIBC_TUNABLES|MALLOC_.*|WEGENT_AGENT_MARK|CLAUDE_CONFIG_DIR|CLAUDE_CODE_TMPDIR|CLAUDECODE)$/i;
-const SECRET_NAME = /(?:KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|AUTH)/i;
 
 /** Members of a server's model configuration that are mapped, not copied. */
 const MAPPED = new Set([
@@ -86,6 +92,7 @@ export async function buildEnvironment(
   }
   Object.assign(env, facts.variables);
   setDefaults(env);
+  const hidden = ownLogin || !facts.forward ? [] : forwardKeys(env, facts.forward);
   bypassProxyOnLoopback(env);
   Object.assign(env, {
     PWD: facts.workdir,
@@ -98,7 +105,7 @@ export async function buildEnvironment(
     env["CLAUDE_CONFIG_DIR"] = facts.configDir;
     env["SKILLS_DIR"] = join(facts.configDir, "skills");
   } else if (!ownLogin && env["HOME"]) env["SKILLS_DIR"] = join(env["HOME"], ".claude/skills");
-  return { env, secrets: secretsOf(env), ownLogin };
+  return { env, secrets: secretsOf(env, hidden), ownLogin };
 }
 
 /** What a Wegent server wants to know of the requests of a project or a standalone chat. */
@@ -183,21 +190,18 @@ function bypassProxyOnLoopback(env: Record<string, string>): void {
   env["no_proxy"] = list;
 }
 
-function secretsOf(env: Env): string[] {
-  const values = Object.entries(env).filter((
-    [name, value],
-  ) => (SECRET_NAME.test(name) && !name.startsWith("CLAUDE_CODE_DISABLE") &&
-    name !== "SSH_AUTH_SOCK" && value.length >= 6)
-  ).map(([, value]) => value);
-  for (const name of ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]) {
-    for (const proxy of [env[name], env[name.toLowerCase()]]) {
-      const password = URL.parse(proxy ?? "")?.password;
-      if (password) values.push(password, decodeURIComponent(password));
-    }
-  }
-  const headers =
-    env["ANTHROPIC_CUSTOM_HEADERS"]?.split("\n").map((line) =>
-      line.slice(line.indexOf(":") + 1).trim()
-    ) ?? [];
-  return [...new Set([...values, ...headers])].filter((v) => v.length >= 6);
+/** What must be masked: secrets in the environment, and `hidden` ones that were kept out of it. */
+function secretsOf(env: Env, hidden: readonly string[]): string[] {
+  const named = Object.entries(env).filter(([name, value]) => isSecretName(name, value));
+  const proxies = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]
+    .flatMap((name) => [env[name], env[name.toLowerCase()]]);
+  const urls = [...proxies, env["ANTHROPIC_BASE_URL"]];
+  const headers = parseHeaders(env["ANTHROPIC_CUSTOM_HEADERS"] ?? "")
+    .filter(([name, value]) => isSecretHeader(name, value));
+  const values = [...named, ...headers].map(([, value]) => value);
+  const all = [
+    ...[...hidden, ...values].flatMap((value) => [value, secretIn(value) ?? value]),
+    ...urls.flatMap((url) => secretsInUrl(url ?? "")),
+  ];
+  return [...new Set(all)].filter((value) => value.length >= 6);
 }

@@ -11,6 +11,7 @@ import {
   carriesKey,
   errorResponse,
   type ForwardRoute,
+  type ForwardSeam,
   requestHeaders,
   responseHeaders,
   targetOf,
@@ -48,7 +49,7 @@ class Refusal extends Error {
 }
 
 /** See the module comment. Listens from the first {@link route} on, until {@link close}. */
-export class KeyForwarder {
+export class KeyForwarder implements ForwardSeam {
   readonly #routes = new Map<string, Route>();
   readonly #stop = new AbortController();
   readonly #known = new Set<number>();

@@ -1,3 +1,3 @@
 /** The loopback forwarder: agents talk to their model through it and never see the real key. */
 export { KeyForwarder } from "./forwarder.ts";
-export type { Credential, ForwardRoute, Upstream } from "./upstream.ts";
+export type { Credential, ForwardRoute, ForwardSeam, Upstream } from "./upstream.ts";

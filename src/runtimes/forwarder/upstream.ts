@@ -31,6 +31,12 @@ export interface ForwardRoute {
   readonly key: string;
 }
 
+/** What a runtime needs of a forwarder. */
+export interface ForwardSeam {
+  /** The way to `upstream` for the agent called `name`, the same each time. */
+  route(name: string, upstream: Upstream): ForwardRoute;
+}
+
 /** Headers of one connection, and those `fetch` sets itself. */
 const NOT_PASSED = new Set(
   ("connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer " +
