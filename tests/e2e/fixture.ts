@@ -29,6 +29,8 @@ export interface DeviceFixture {
 
 export interface FixtureOptions {
   readonly stub?: StubOptions;
+  /** What the model says for `⟦name⟧` in a script. */
+  readonly words?: Readonly<Record<string, string>>;
   /** Environment of the daemon beside the connection. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -38,7 +40,7 @@ export async function withDevice(
   options: FixtureOptions,
   test: (fixture: DeviceFixture) => Promise<void>,
 ): Promise<void> {
-  await using model = await startModel();
+  await using model = await startModel({ words: options.words ?? {} });
   await using backend = await startStubBackend({ syncCapabilities: false, ...options.stub });
   await using world = await createWorld();
   const binary = await claudeBinary();

@@ -92,13 +92,15 @@ export interface ModelOptions {
   readonly fallback?: PlainStep;
   /** Port to listen on. @default 0 (any free one) */
   readonly port?: number;
+  /** By name: what the model says for `⟦name⟧` in a script, so that a prompt need not hold it. */
+  readonly words?: Readonly<Record<string, string>>;
 }
 
 /** Starts a loopback model. */
 export async function startModel(
   options: ModelOptions = {},
 ): Promise<LoopbackModel> {
-  const model = new Model(options.fallback ?? { text: "ok" });
+  const model = new Model(options.fallback ?? { text: "ok" }, options.words ?? {});
   await model.listen(options.port ?? 0);
   return model;
 }
@@ -109,7 +111,10 @@ class Model implements LoopbackModel {
   #attempts = new Map<string, number>();
   #server = new RawHttpServer((request, reply) => this.#handle(request, reply));
 
-  constructor(readonly fallback: PlainStep) {}
+  constructor(
+    readonly fallback: PlainStep,
+    readonly words: Readonly<Record<string, string>>,
+  ) {}
 
   get url(): string {
     return this.#server.url;
@@ -231,7 +236,7 @@ class Model implements LoopbackModel {
     if (holder === undefined || !body.tools?.length) return this.fallback;
     let steps;
     try {
-      steps = readScript(personText(holder));
+      steps = readScript(this.#filled(personText(holder)));
     } catch (error) {
       return { status: 400, message: `Unreadable script: ${error}` };
     }
@@ -246,6 +251,13 @@ class Model implements LoopbackModel {
     entry.attempt = this.#attempts.get(key) ?? 0;
     this.#attempts.set(key, entry.attempt + 1);
     return stepFor(step, entry.attempt);
+  }
+
+  #filled(text: string): string {
+    return text.replace(
+      /⟦(\w+)⟧/g,
+      (whole, name: string) => JSON.stringify(this.words[name] ?? whole).slice(1, -1),
+    );
   }
 
   async #play(
