@@ -176,21 +176,21 @@ export class GitServer implements AsyncDisposable {
 
   #faulty(body: Uint8Array<ArrayBuffer>): BodyInit {
     const { fault } = this;
+    const closing = this.#closing.signal;
     if (fault?.kind === "slow") {
       const size = Math.ceil(body.length / fault.pieces);
       return this.#stream(async function* () {
         for (let at = 0; at < body.length; at += size) {
           yield body.subarray(at, at + size);
-          await new Promise((resolve) => setTimeout(resolve, fault.ms));
+          await pause(fault.ms, closing);
         }
       });
     }
     if (fault?.kind !== "stall" && fault?.kind !== "cut") return body;
-    const closing = this.#closing.signal;
     return this.#stream(async function* () {
       yield body.subarray(0, fault.afterBytes);
       if (fault.kind === "cut") {
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await pause(50, closing);
         throw new Error("cut");
       }
       await new Promise((resolve) => closing.addEventListener("abort", resolve));
@@ -211,6 +211,20 @@ export class GitServer implements AsyncDisposable {
     clearTimeout(timer);
     await Deno.remove(this.#root, { recursive: true });
   }
+}
+
+/** Waits for `ms` milliseconds, or until `signal` aborts. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
+  });
 }
 
 /** Runs git with an identity and without the machine's configuration; returns its output. */

@@ -1,6 +1,7 @@
 /** A workdir with a home beside it, and preparations in it. */
 import { join, relative } from "../../src/platform/std/path.ts";
-import { AppError } from "../../src/platform/mod.ts";
+import * as libc from "../../src/platform/libc.ts";
+import { AppError, makeDirectories, takeFileLock } from "../../src/platform/mod.ts";
 import {
   type Prepared,
   type PrepareJob,
@@ -122,3 +123,14 @@ export function filesWith(dir: string, text: string): string[] {
   }
   return found;
 }
+
+/** Opens what is used of the C library ahead of the tests, so that none of them takes it for a leak. */
+async function warmUp(): Promise<void> {
+  const dir = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "wegent-prepare-" }));
+  makeDirectories(join(dir, "a"));
+  libc.errnoText(libc.ERRNO.ENOENT);
+  (await takeFileLock(join(dir, "lock"), 1000)).release();
+  Deno.removeSync(dir, { recursive: true });
+}
+
+await warmUp();

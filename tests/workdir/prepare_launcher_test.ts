@@ -1,7 +1,6 @@
 /** A preparation as it runs in earnest: in the host's box, with git in the box of its own. */
 import { fromFileUrl, join } from "../../src/platform/std/path.ts";
 import type { PrepareJob } from "../../src/workdir/mod.ts";
-import { parsePolicy, type Policy } from "../../src/scope/mod.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { gitOk, GitServer } from "../support/git_server.ts";
 import { allProcesses } from "../support/processes.ts";
@@ -27,16 +26,6 @@ function boxedTest(name: string, fn: (world: SandboxWorld) => Promise<void>) {
   });
 }
 
-/** The session's policy, with a box for `prepare` as narrow as the agent's. */
-function policyOf(world: SandboxWorld): string {
-  const path = world.policy();
-  const policy = parsePolicy(Deno.readTextFileSync(path));
-  const agent = policy.boxes.agent!;
-  const boxes: Policy["boxes"] = { ...policy.boxes, prepare: agent };
-  Deno.writeTextFileSync(path, JSON.stringify({ ...policy, boxes }));
-  return path;
-}
-
 function jobIn(world: SandboxWorld, url: string, changes: Partial<PrepareJob> = {}): PrepareJob {
   return {
     taskId: 7,
@@ -57,7 +46,7 @@ function jobIn(world: SandboxWorld, url: string, changes: Partial<PrepareJob> = 
 
 /** Runs a preparation in a process in the host's box; git gets the box of `prepare`. */
 async function prepare(world: SandboxWorld, job: PrepareJob): Promise<Record<string, unknown>> {
-  const policy = policyOf(world);
+  const policy = world.policy();
   const script = join(ROOT, "tests/support/prepare_main.ts");
   const config = ["--config", join(ROOT, "deno.json"), `--lock=${join(ROOT, "deno.lock")}`];
   const [command = "", ...args] = world.launcher(policy, "host", [
