@@ -5,6 +5,7 @@
 import * as z from "zod";
 import { wireId } from "./device.ts";
 import { WORKDIR_POLICIES } from "./execute.ts";
+import { PERMISSION_MODES, type PermissionMode, type QuestionView } from "./permission.ts";
 
 export const SUBTASK_STATUSES = [
   /** Accepted by the hub, not yet handed to a device. */
@@ -32,6 +33,8 @@ export const FROM_CHAT = {
   send: "chat:send",
   cancel: "chat:cancel",
   retry: "chat:retry",
+  answer: "chat:answer",
+  setPermissionMode: "task:set_permission_mode",
   join: "task:join",
   leave: "task:leave",
   closeSession: "task:close-session",
@@ -53,6 +56,8 @@ export const TO_CHAT = {
   taskStatus: "task:status",
   /** Where the conversation works, or what was asked for, is another one now. */
   taskWorkdir: "task:workdir",
+  /** Whether the agent asks is another choice now. */
+  taskPermission: "task:permission_mode",
   deviceOnline: "device:online",
   deviceOffline: "device:offline",
   deviceStatus: "device:status",
@@ -131,6 +136,8 @@ export const chatSend = z.looseObject({
     "must not be blank",
   ),
   title: z.string().max(200).nullish(),
+  /** Whether the agent asks, from this turn on; absent: as before, `bypass` in a new conversation. */
+  permission_mode: z.enum(PERMISSION_MODES).nullish(),
   /** Where the turn runs; absent: the conversation's last device, else the default device. */
   device_id: z.string().min(1).max(100).nullish(),
 }).superRefine((message, context) => {
@@ -181,6 +188,8 @@ export interface BlockView {
   tool_name?: string;
   tool_input?: unknown;
   tool_output?: string;
+  /** What the person was asked about this tool call. */
+  question?: QuestionView;
 }
 
 /** One message of a conversation: a person's (`user`) or a turn of the agent (`assistant`). */
@@ -238,6 +247,9 @@ export interface TaskView {
   device_id: string | null;
   /** On `device_id`; null: nothing is known of it. */
   workdir: TaskWorkdir | null;
+  permission_mode: PermissionMode;
+  /** The running turn waits for an answer of the person. */
+  waiting: boolean;
   created_at: string;
   updated_at: string;
 }
@@ -281,5 +293,6 @@ export interface BlockUpdate {
   tool_name?: string;
   tool_input?: unknown;
   tool_output?: string;
+  question?: QuestionView;
   status?: BlockView["status"];
 }

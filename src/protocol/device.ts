@@ -21,6 +21,8 @@ export const TO_DEVICE = {
   chatMessage: "chat:message",
   cancel: "task:cancel",
   closeSession: "task:close-session",
+  /** Ours: the person's answer to a question of the agent. */
+  answer: "task:answer",
   /** Ours: shows a directory in the file manager of the device's own desktop. */
   openDirectory: "device:open_directory",
 } as const;

@@ -4,6 +4,7 @@
  */
 import * as z from "zod";
 import { wireId } from "./device.ts";
+import { MAX_RULES, PERMISSION_MODES, permissionRule } from "./permission.ts";
 
 /** Null counts as absent: the server always sends every field. */
 const text = z.string().nullish().transform((v) => v ?? "");
@@ -105,6 +106,11 @@ export const executeRequest = z.looseObject({
   user_subtask_id: z.number().int().nullish(),
   /** Session-level working directory (absolute or `~/…`) and how it is to be used. */
   workdir: workdirText.optional(),
+  /** Ours: whether the agent asks the person; absent (a Wegent backend): nobody can be asked. */
+  permission_mode: z.enum(PERMISSION_MODES).nullish().catch(null),
+  /** Ours: what the person has allowed for the conversation. */
+  permission_rules: z.array(permissionRule).max(MAX_RULES).nullish().catch(null)
+    .transform((v) => v ?? []),
   /** One of {@link WORKDIR_POLICIES}; another value is answered with a managed directory. */
   workdir_policy: z.string().max(100).nullish(),
 });

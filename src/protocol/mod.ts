@@ -3,6 +3,7 @@ export * from "./limits.ts";
 export * from "./device.ts";
 export * from "./execute.ts";
 export * from "./parse.ts";
+export * from "./permission.ts";
 export * from "./response.ts";
 export * from "./chat.ts";
 export * from "./http.ts";

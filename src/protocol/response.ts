@@ -7,6 +7,7 @@
  */
 import * as z from "zod";
 import { MAX_DELTA_UNITS, MAX_EVENT_UNITS } from "./limits.ts";
+import type { PermissionRequested, PermissionResolved } from "./permission.ts";
 
 /** Events that end a run. */
 export const TERMINAL_EVENTS: ReadonlySet<string> = new Set([
@@ -150,6 +151,16 @@ export class ResponseBuilder {
       ...this.#open("response.workdir", { ...where }),
       ...(where.notice ? this.reasoning(`${where.notice}\n`) : []),
     ];
+  }
+
+  /** A question to the person is open; its input is bounded by the caller. */
+  permissionRequested(request: PermissionRequested): ResponseEvent[] {
+    return this.#open("response.permission.requested", { ...request });
+  }
+
+  /** A question was answered, or nobody waits for the answer any more. */
+  permissionResolved(resolved: PermissionResolved): ResponseEvent[] {
+    return this.#open("response.permission.resolved", { ...resolved });
   }
 
   /** A tool call begins; its arguments follow. `id` must not be blank. */
