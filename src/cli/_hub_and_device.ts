@@ -43,7 +43,7 @@ export async function runHubAndDevice(
   try {
     // Said before the device registers: an installation may take minutes.
     const agentBinary = agentFinder(settings, log);
-    await agentBinary();
+    await agentBinary("claude");
     const link = hub.firstRun?.loginUrl ?? await hub.issueLoginLink();
     end = await runDaemon(
       {

@@ -2,6 +2,7 @@
 import type { Settings } from "../config/mod.ts";
 import { execve } from "../platform/libc.ts";
 import { AppError, EXIT, type Logger, selfCommand } from "../platform/mod.ts";
+import type { RuntimeName } from "../protocol/mod.ts";
 import { type DaemonEnd, Supervisor } from "../supervisor/mod.ts";
 import { note, progressBar } from "./output.ts";
 
@@ -9,8 +10,8 @@ import { note, progressBar } from "./output.ts";
 export interface DaemonHooks {
   /** Reads the configuration again. */
   reload(): Promise<Settings>;
-  /** Finds the agent's CLI. @default a finder of its own */
-  agentBinary?: () => Promise<string>;
+  /** Finds an agent's CLI. @default a finder of its own */
+  agentBinary?: AgentFinder;
   onRegistered?(server: string): void;
 }
 
@@ -44,44 +45,47 @@ export async function runDaemon(
   }
 }
 
-/** Finds the agent's CLI once and again only when it has gone; installs it when there is none. */
-export function agentFinder(
-  settings: Settings,
-  log: Logger,
-): () => Promise<string> {
-  let found: Promise<string> | null = null;
-  return async () => {
-    found ??= findAgent(settings, log);
+/** Finds the CLI of a runtime: its absolute path. */
+export type AgentFinder = (runtime: RuntimeName) => Promise<string>;
+
+/** Finds each agent's CLI once and again only when it has gone; installs it when there is none. */
+export function agentFinder(settings: Settings, log: Logger): AgentFinder {
+  const found = new Map<RuntimeName, Promise<string>>();
+  const look = (runtime: RuntimeName) => {
+    const path = findAgent(runtime, settings, log);
+    found.set(runtime, path);
+    // A failed search is not remembered.
+    path.catch(() => found.delete(runtime));
+    return path;
+  };
+  return async (runtime) => {
+    const path = await (found.get(runtime) ?? look(runtime));
     try {
-      const path = await found;
       await Deno.stat(path);
       return path;
     } catch (error) {
-      found = null;
-      if (error instanceof Deno.errors.NotFound) {
-        return await findAgent(settings, log);
-      }
-      throw error;
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      return await look(runtime);
     }
   };
 }
 
-async function findAgent(settings: Settings, log: Logger): Promise<string> {
+async function findAgent(
+  runtime: RuntimeName,
+  settings: Settings,
+  log: Logger,
+): Promise<string> {
   // Loaded when it is needed: the device registers before.
-  const { ensureClaude } = await import("../runtimes/mod.ts");
-  const claude = await ensureClaude({
-    configured: settings.agent.claudeBinary,
-    installDir: settings.paths.agents,
-    userHome: settings.userHome,
-    env: Deno.env.toObject(),
+  const runtimes = await import("../runtimes/mod.ts");
+  const { agent, paths, userHome } = settings;
+  const common = { installDir: paths.agents, userHome, env: Deno.env.toObject() };
+  const { path, version, source } = await runtimes.ensureClaude({
+    ...common,
+    configured: agent.claudeBinary,
     onProgress: progressBar("Installing the Claude Code CLI"),
   });
-  log.info("Claude Code CLI", {
-    path: claude.path,
-    version: claude.version,
-    source: claude.source,
-  });
-  return claude.path;
+  log.info(`${runtime === "codex" ? "Codex" : "Claude Code"} CLI`, { path, version, source });
+  return path;
 }
 
 function onSignals(supervisor: Supervisor, log: Logger): () => void {

@@ -181,7 +181,8 @@ async function gitFacts(
   const token = user?.git_token ? await resolveSecret(user.git_token, env) : null;
   return {
     url: request.git_url?.trim() || null,
-    domain: request.git_domain ?? user?.git_domain ?? null,
+    // The host the token belongs to, which need not be the repository's.
+    domain: user?.git_domain || request.git_domain || null,
     token,
     login: user?.git_login ?? null,
     branch: request.branch_name ?? null,

@@ -24,6 +24,7 @@ import {
   VERSION,
 } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
+import type { RuntimeName } from "../protocol/mod.ts";
 import {
   renderWorkerPermissions,
   type SandboxStatus,
@@ -46,8 +47,8 @@ export type DaemonEnd = "stopped" | "restart";
 export interface SupervisorOptions {
   readonly settings: Settings;
   readonly log: Logger;
-  /** Finds (or installs) the agent's CLI; called before each new host. */
-  agentBinary(): Promise<string>;
+  /** Finds (or installs) an agent's CLI; called before each new host. */
+  agentBinary(runtime: RuntimeName): Promise<string>;
   /** Reads the configuration again; without it `reload` is refused. */
   reload?(): Promise<Settings>;
   /** Told of every registration. */
@@ -312,7 +313,7 @@ export class Supervisor {
     if (live && live.workdir === directory.path) return started(live.hello);
     // A conversation has one directory at a time: the agent of the old one ends first.
     if (live) await this.#hosts.kill(live.hello.hostId);
-    const agentBinary = await this.options.agentBinary();
+    const agentBinary = await this.options.agentBinary(request.runtime);
     const host = this.#spares.take(settings, request, directory) ??
       await this.#hosts.start(await planSession(settings, request, directory, agentBinary));
     this.#sessions.set(host.hostId, { request, directory, agentBinary });

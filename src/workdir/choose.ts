@@ -165,7 +165,10 @@ function fallback(
   const rest = managed(request, context, seam);
   if (code === null) return rest;
   const asked = request.workdir ? ` instead of "${showPath(request.workdir)}"` : "";
-  const notice = `Working in the managed directory ${rest.path}${asked}: ${reason}.`;
+  const remedy = code === "workdir_outside_allowed_roots" && request.workdir
+    ? ` Its owner can allow it with: wegent-executor roots add ${quoted(request.workdir.trim())}`
+    : "";
+  const notice = `Working in the managed directory ${rest.path}${asked}: ${reason}.${remedy}`;
   return { ...rest, code, notice };
 }
 
@@ -256,7 +259,8 @@ function projectBounds({ projects, allowedRoots, userHome }: DirectoryContext): 
 }
 
 function quoted(path: string): string {
-  return /^[\w./~-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+  const shown = showPath(path);
+  return /^[\w./~-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", "'\\''")}'`;
 }
 
 function isEmpty(path: string): boolean {

@@ -131,7 +131,8 @@ Deno.test("chooseDirectory() falls back to the managed directory and says why", 
     const { notice } = await choose({ workdir: "~/B" });
     assertEquals(
       notice,
-      `Working in the managed directory ${ws}/7 instead of "~/B": it is outside the allowed roots of this device.`,
+      `Working in the managed directory ${ws}/7 instead of "~/B": it is outside the allowed roots of this device. ` +
+        "Its owner can allow it with: wegent-executor roots add ~/B",
     );
     const bot = await choose({ botCwd: "~/B" });
     assertEquals([bot.origin, bot.code], ["managed", "workdir_outside_allowed_roots"]);

@@ -1,5 +1,6 @@
 /** The text (or blocks) a turn hands to Claude. */
 import type { ExecuteRequest } from "../../protocol/mod.ts";
+import { maskAddress } from "../../workdir/mod.ts";
 import { guidance } from "./guidance.ts";
 
 /** Content of a user message on the CLI's standard input. */
@@ -23,7 +24,7 @@ export function buildPrompt(
 ): PromptContent {
   const trailer = [
     `Current working directory: ${workdir}`,
-    ...(request.git_url ? [` project url:${request.git_url}`] : []),
+    ...(request.git_url ? [` project url:${maskAddress(request.git_url)}`] : []),
   ].join("\n");
   const before = guidance(request).map((part) => `${part}\n\n`).join("");
   if (typeof request.prompt !== "string") {
