@@ -185,13 +185,13 @@ export class TurnChanges {
     };
     signal.addEventListener("abort", onAbort, { once: true });
     try {
-      return await Promise.race([this.#look(), ended.promise]);
+      return await Promise.race([this.#look(signal), ended.promise]);
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
   }
 
-  async #look(): Promise<FileChanges | null> {
+  async #look(signal: AbortSignal): Promise<FileChanges | null> {
     try {
       const failure = await this.#before;
       if (failure) throw failure.error;
@@ -207,7 +207,7 @@ export class TurnChanges {
       this.seam.onEnd(null);
       return told;
     } catch (error) {
-      this.seam.onEnd(error);
+      if (!signal.aborted) this.seam.onEnd(error);
       return null;
     }
   }

@@ -44,7 +44,7 @@ open_repository() {
 open_plain() {
   unset GIT_DIR GIT_WORK_TREE GIT_OBJECT_DIRECTORY
   git rev-parse --show-prefix 2>/dev/null | head -n 1 | tr -d '\n' >"$SNAP/prefix"
-  git init -q --bare --template= "$SNAP/repo" || return
+  [ -d "$SNAP/repo/objects" ] || git init -q --bare --template= "$SNAP/repo" || return
   mkdir -p "$SNAP/repo/info" && : >"$SNAP/exclude"
   export GIT_DIR="$SNAP/repo" GIT_WORK_TREE="$WORK"
   top=$WORK
@@ -76,8 +76,7 @@ take_copies() {
 look_again() {
   cp -p "$SNAP/before" "$SNAP/after" || return
   [ "$1" = named ] && return
-  cmp -s "$SNAP/exclude" "$exclude" || { [ ! -s "$SNAP/exclude" ] && [ ! -s "$exclude" ]; } ||
-    : >"$SNAP/rules_changed"
+  [ "$(cat "$SNAP/exclude")" = "$(cat "$exclude" 2>/dev/null)" ] || : >"$SNAP/rules_changed"
   list after
 }
 

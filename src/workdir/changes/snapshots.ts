@@ -2,6 +2,7 @@
 import { AppError, ensurePrivateDir, removeIfExists } from "../../platform/mod.ts";
 import { dirname, join, relative } from "../../platform/std/path.ts";
 import { localGitEnvironment } from "../prepare/git.ts";
+import { withGitConfig } from "../prepare/git_environment.ts";
 import { NO_REPOSITORY, SCRIPT } from "./script.ts";
 import { readableFiles, selectFiles, type Selection } from "./select.ts";
 import { BoxedShell } from "./shell.ts";
@@ -20,6 +21,13 @@ const MAX_LIST = 4 * 1024 * 1024;
 const KEPT =
   /^(?:PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TMPDIR|TMP|TEMP|XDG_CONFIG_HOME|DENO_DIR)$|^(?:SYSTEMROOT|PATHEXT|USERPROFILE|APPDATA|LOCALAPPDATA)$/i;
 
+/** Objects of a snapshot live for one turn: neither safe nor small. One index, in one file. */
+const CONFIG: readonly [string, string][] = [
+  ["core.fsync", "none"],
+  ["core.looseCompression", "0"],
+  ["core.splitIndex", "false"],
+];
+
 /**
  * How a workdir is seen: `repository`: its own; `plain`: it has none and is small enough to be taken as
  * a whole; `named`: only files that are named beforehand, see {@link Snapshots.keep}.
@@ -36,6 +44,8 @@ export class Snapshots {
   #nested: readonly string[] = [];
   #copies = new Set<string>();
   #tooLarge = false;
+  /** Bytes of the files that went into the objects that are kept; none are kept yet. */
+  #written = Infinity;
 
   constructor(private readonly places: SnapshotPlaces, private readonly seam: SnapshotSeam) {
     this.#limits = { ...CHANGE_LIMITS, ...seam.limits };
@@ -48,7 +58,7 @@ export class Snapshots {
    */
   async before(): Promise<SnapshotMode> {
     const deadline = performance.now() + this.#limits.ms;
-    this.#clear();
+    await this.#clear();
     const opened = await this.#open(deadline);
     if (opened === 0) {
       this.#mode = "repository";
@@ -117,7 +127,8 @@ export class Snapshots {
   close(): void {
     this.#shell?.close();
     this.#shell = null;
-    this.#clear();
+    this.#written = 0;
+    removeIfExists(this.places.dir, { recursive: true });
   }
 
   /** The shell of an earlier turn may have been swept away together with an agent. */
@@ -127,7 +138,7 @@ export class Snapshots {
         return await this.#run("open_repository", deadline, [NO_REPOSITORY]);
       } catch (error) {
         if (!(error instanceof AppError) || error.code !== "shell_failed") throw error;
-        this.#clear();
+        await this.#clear();
       }
     }
     this.#shell = this.#start();
@@ -216,6 +227,7 @@ export class Snapshots {
   async #take(index: string, selection: Selection, deadline: number): Promise<void> {
     this.#write("take", selection.take);
     this.#write("gone", selection.gone);
+    this.#written += selection.bytes;
     const code = await this.#run(`take ${index}`, deadline, [1, 128]);
     if (code === 0) return;
     this.#write("take", readableFiles(selection.take, this.places.workdir));
@@ -267,7 +279,7 @@ export class Snapshots {
     return new BoxedShell({
       launch: this.seam.launch,
       env: {
-        ...localGitEnvironment(env),
+        ...withGitConfig(localGitEnvironment(env), CONFIG),
         WORK: this.places.workdir,
         SNAP: this.places.dir,
         GIT_OPTIONAL_LOCKS: "0",
@@ -300,13 +312,19 @@ export class Snapshots {
     Deno.writeTextFileSync(join(this.places.dir, name), names.map((n) => `${n}\0`).join(""));
   }
 
-  /** The directory itself stays: the box is bound to it. */
-  #clear(): void {
+  /**
+   * Objects of earlier turns stay while there is room: what is not in the repository need not be written
+   * again. The directory itself stays always, as the box is bound to it.
+   */
+  async #clear(): Promise<void> {
     this.#copies.clear();
     this.#nested = [];
     ensurePrivateDir(this.places.dir);
+    const anew = this.#written > this.#limits.keptBytes;
+    if (anew) this.#written = 0;
     for (const { name } of [...Deno.readDirSync(this.places.dir)]) {
-      removeIfExists(join(this.places.dir, name), { recursive: true });
+      if (!anew && (name === "objects" || name === "repo")) continue;
+      await Deno.remove(join(this.places.dir, name), { recursive: true });
     }
   }
 }

@@ -41,6 +41,8 @@ export interface ChangeLimits {
   readonly fileBytes: number;
   /** Of all files that are new or changed against the repository. */
   readonly bytes: number;
+  /** Of earlier turns' files, as long as they are kept. */
+  readonly keptBytes: number;
   /** A directory without a repository that holds more is not taken as a whole. */
   readonly plainFiles: number;
   readonly plainBytes: number;
@@ -52,6 +54,7 @@ export const CHANGE_LIMITS: ChangeLimits = {
   files: 5000,
   fileBytes: 20 * 1024 * 1024,
   bytes: 256 * 1024 * 1024,
+  keptBytes: 512 * 1024 * 1024,
   plainFiles: 2000,
   plainBytes: 32 * 1024 * 1024,
 };
