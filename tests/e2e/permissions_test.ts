@@ -117,10 +117,11 @@ async function compileImage(world: World, args: readonly string[]): Promise<stri
 }
 
 Deno.test("an executable with roots baked in registers, works in them, and says so", async () => {
-  const { world, root } = await rootedWorld();
-  await using _ = world;
   await using model = await startModel();
   await using backend = await startStubBackend({ syncCapabilities: false });
+  // Gone first, so that the device lets go of the server before that ends.
+  const { world, root } = await rootedWorld();
+  await using _ = world;
   const image = await compileImage(world, [
     "--roots",
     root,
