@@ -63,6 +63,8 @@ export interface LoggedRequest {
 export interface LoopbackModel {
   /** Base URL for `ANTHROPIC_BASE_URL`, without a trailing slash. */
   readonly url: string;
+  /** See {@link ModelOptions.words}; may be added to. */
+  readonly words: Record<string, string>;
   /** Every request, in order of arrival. */
   readonly log: readonly LoggedRequest[];
   /** Requests to `/v1/messages` that ran a step of a script. */
@@ -100,7 +102,7 @@ export interface ModelOptions {
 export async function startModel(
   options: ModelOptions = {},
 ): Promise<LoopbackModel> {
-  const model = new Model(options.fallback ?? { text: "ok" }, options.words ?? {});
+  const model = new Model(options.fallback ?? { text: "ok" }, { ...options.words });
   await model.listen(options.port ?? 0);
   return model;
 }
@@ -113,7 +115,7 @@ class Model implements LoopbackModel {
 
   constructor(
     readonly fallback: PlainStep,
-    readonly words: Readonly<Record<string, string>>,
+    readonly words: Record<string, string>,
   ) {}
 
   get url(): string {

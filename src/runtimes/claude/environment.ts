@@ -12,7 +12,7 @@ import {
 import { join } from "../../platform/std/path.ts";
 import { type ExecuteRequest, isGlobalTask, projectIdOf } from "../../protocol/mod.ts";
 import { MARK_VARIABLE, type SessionFacts } from "../runtime.ts";
-import { forwardKeys } from "./forwarding.ts";
+import { forwardKeys, hideProxies } from "./forwarding.ts";
 import { type GlobalHeaders, mergeHeaderVariables, parseHeaders } from "./headers.ts";
 import { resolveSecret } from "./secrets.ts";
 
@@ -93,6 +93,7 @@ export async function buildEnvironment(
   Object.assign(env, facts.variables);
   setDefaults(env);
   const hidden = ownLogin || !facts.forward ? [] : forwardKeys(env, facts.forward);
+  const proxies = facts.forward ? hideProxies(env, facts.forward) : [];
   bypassProxyOnLoopback(env);
   Object.assign(env, {
     PWD: facts.workdir,
@@ -105,7 +106,7 @@ export async function buildEnvironment(
     env["CLAUDE_CONFIG_DIR"] = facts.configDir;
     env["SKILLS_DIR"] = join(facts.configDir, "skills");
   } else if (!ownLogin && env["HOME"]) env["SKILLS_DIR"] = join(env["HOME"], ".claude/skills");
-  return { env, secrets: secretsOf(env, hidden), ownLogin };
+  return { env, secrets: secretsOf(env, hidden, proxies), ownLogin };
 }
 
 /** What a Wegent server wants to know of the requests of a project or a standalone chat. */
@@ -190,12 +191,16 @@ function bypassProxyOnLoopback(env: Record<string, string>): void {
   env["no_proxy"] = list;
 }
 
-/** What must be masked: secrets in the environment, and `hidden` ones that were kept out of it. */
-function secretsOf(env: Env, hidden: readonly string[]): string[] {
+/** What must be masked: secrets in the environment, and values and proxies that were kept out of it. */
+function secretsOf(
+  env: Env,
+  hidden: readonly string[],
+  hiddenProxies: readonly string[],
+): string[] {
   const named = Object.entries(env).filter(([name, value]) => isSecretName(name, value));
   const proxies = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]
     .flatMap((name) => [env[name], env[name.toLowerCase()]]);
-  const urls = [...proxies, env["ANTHROPIC_BASE_URL"]];
+  const urls = [...proxies, ...hiddenProxies, env["ANTHROPIC_BASE_URL"]];
   const headers = parseHeaders(env["ANTHROPIC_CUSTOM_HEADERS"] ?? "")
     .filter(([name, value]) => isSecretHeader(name, value));
   const values = [...named, ...headers].map(([, value]) => value);

@@ -1,5 +1,6 @@
 /** The client for the way upstream: proxy and certificates as an environment names them. */
 import { proxyFor, trustedCertificates } from "../../platform/mod.ts";
+import { decoded } from "./proxy_relay.ts";
 
 type Env = Readonly<Record<string, string>>;
 
@@ -46,16 +47,6 @@ function proxyOption(proxy: string): { url: string; basicAuth?: BasicAuth } {
 interface BasicAuth {
   username: string;
   password: string;
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch (error) {
-    // A stray percent sign: it is no code then.
-    if (error instanceof URIError) return text;
-    throw error;
-  }
 }
 
 /** As programs read them, in either case. */

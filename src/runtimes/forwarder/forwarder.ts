@@ -7,6 +7,8 @@
  */
 import { errorText, sendAtOnce } from "../../platform/mod.ts";
 import { ClientCache } from "./client.ts";
+import { newKey } from "./keys.ts";
+import { ProxyRelay } from "./proxy_relay.ts";
 import {
   carriesKey,
   errorResponse,
@@ -57,7 +59,11 @@ export class KeyForwarder implements ForwardSeam {
   #requests = 0;
   #bodies = 0;
 
-  constructor(private readonly events: ForwarderEvents) {}
+  readonly #relay: ProxyRelay;
+
+  constructor(private readonly events: ForwarderEvents) {
+    this.#relay = new ProxyRelay((message) => events.onFault(message));
+  }
 
   /**
    * The way to `upstream` for the agent called `name`. The same name gives the same address and key
@@ -73,8 +79,13 @@ export class KeyForwarder implements ForwardSeam {
     return { url: `http://127.0.0.1:${port}`, key: route.key };
   }
 
+  proxy(address: string, env: Readonly<Record<string, string>>): string | null {
+    return this.#relay.address(address, env);
+  }
+
   /** Ends the server and all that goes through it. */
   close(): void {
+    this.#relay.close();
     this.#stop.abort();
     for (const { clients } of this.#routes.values()) clients.close();
     this.#routes.clear();
@@ -203,9 +214,4 @@ function keyless(request: Request): Response {
 
 function origin({ base }: Upstream): string {
   return new URL(base).origin;
-}
-
-function newKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(32));
-  return `wegent-session-${Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("")}`;
 }

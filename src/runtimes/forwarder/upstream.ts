@@ -35,6 +35,12 @@ export interface ForwardRoute {
 export interface ForwardSeam {
   /** The way to `upstream` for the agent called `name`, the same each time. */
   route(name: string, upstream: Upstream): ForwardRoute;
+  /**
+   * The address that stands for a proxy with a password, the same each time; null: it stays as it is.
+   *
+   * @param env Names the certificates for the way to it.
+   */
+  proxy(address: string, env: Readonly<Record<string, string>>): string | null;
 }
 
 /** Headers of one connection, and those `fetch` sets itself. */
