@@ -5,8 +5,11 @@
 import type { AppError } from "../platform/mod.ts";
 import type {
   Completion,
+  Decision,
   ErrorCode,
   ExecuteRequest,
+  FormQuestion,
+  PermissionRule,
   ResponseBuilder,
   ResponseEvent,
   RuntimeName,
@@ -116,6 +119,28 @@ export interface AskingTool {
   readonly input: Readonly<Record<string, unknown>>;
 }
 
+/** What the agent wants to know of the person. */
+export interface PersonQuestion {
+  readonly kind: "permission" | "form";
+  /** The tool that waits. */
+  readonly tool: AskingTool;
+  /** Why it asks, in the agent's words. */
+  readonly reason: string | null;
+  /** What "for this conversation" would cover; null: that cannot be offered. */
+  readonly rule: PermissionRule | null;
+  /** Of a form. */
+  readonly questions: readonly FormQuestion[];
+}
+
+/** What the person says. */
+export interface PersonAnswer {
+  readonly decision: Decision;
+  /** Why not; may be blank. */
+  readonly message: string;
+  /** For each question of a form what was chosen or written. */
+  readonly answers: readonly (readonly string[])[];
+}
+
 /** A turn's input and where its events go. */
 export interface TurnRequest {
   readonly request: ExecuteRequest;
@@ -128,6 +153,13 @@ export interface TurnRequest {
    * without asking is known by its events only.
    */
   beforeTool?(tool: AskingTool): Promise<void>;
+  /**
+   * Puts a question to the person; absent: nobody can be asked. Never rejects.
+   *
+   * @param signal Withdraws the question: the agent does not wait for the answer any more.
+   * @returns Null when the question was withdrawn, here or by the end of the turn.
+   */
+  ask?(question: PersonQuestion, signal: AbortSignal): Promise<PersonAnswer | null>;
   /** Takes a batch of events, in order. */
   append(events: readonly ResponseEvent[]): void;
   /** The agent named its conversation (and model, when it said so), so that it can be resumed. */

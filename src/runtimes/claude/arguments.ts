@@ -44,9 +44,10 @@ export async function buildPlan(
   if (system) args.push(...systemPrompt(system, facts.stateDir, files));
   const allowed = cleanList(bot?.allowed_tools);
   if (allowed.length > 0) args.push("--allowedTools", allowed.join(","));
-  // There is nobody who could answer it yet.
-  const denied = new Set([...cleanList(bot?.disallowed_tools), "AskUserQuestion"]);
-  args.push("--disallowedTools", [...denied].join(","));
+  const denied = new Set(cleanList(bot?.disallowed_tools));
+  // Only our own hub can put a question to the person, whatever its mode.
+  if (!request.permission_mode) denied.add("AskUserQuestion");
+  if (denied.size > 0) args.push("--disallowedTools", [...denied].join(","));
   if (bot?.max_thinking_tokens) args.push("--max-thinking-tokens", String(bot.max_thinking_tokens));
   if (bot?.max_turns) args.push("--max-turns", String(bot.max_turns));
   return {

@@ -102,9 +102,17 @@ const controlRequest = z.looseObject({
     tool_name: text,
     input: record.nullish().catch(null),
     tool_use_id: text,
+    decision_reason: text.catch(null),
+    decision_reason_type: text.catch(null),
   }),
 });
 export type ControlRequest = z.infer<typeof controlRequest>;
+
+/** The CLI does not wait for the answer to one of its requests any more. */
+const controlCancel = z.looseObject({
+  type: z.literal("control_cancel_request"),
+  request_id: z.string(),
+});
 
 const controlResponse = z.looseObject({
   type: z.literal("control_response"),
@@ -124,6 +132,7 @@ export const cliMessage = z.discriminatedUnion("type", [
   resultMessage,
   controlRequest,
   controlResponse,
+  controlCancel,
 ]);
 export type CliMessage = z.infer<typeof cliMessage>;
 export type StreamEvent = z.infer<typeof streamEvent>;

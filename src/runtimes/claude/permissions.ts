@@ -6,6 +6,7 @@
  * for edits inside the working directory.
  */
 import * as z from "zod";
+import { dirname } from "../../platform/std/path.ts";
 import {
   cutText,
   type FormQuestion,
@@ -14,7 +15,7 @@ import {
   ruleOf,
 } from "../../protocol/mod.ts";
 import type { AskingTool, PersonAnswer, TurnRequest } from "../runtime.ts";
-import { isInside } from "./inside.ts";
+import { placeInside } from "./inside.ts";
 
 /** Body of a `control_response` to `can_use_tool`. */
 export type PermissionAnswer =
@@ -48,7 +49,15 @@ const INTERNAL = new Set(
     .split(" "),
 );
 /** Below the working directory, and yet not to be changed unasked: it decides what runs later. */
-const PROTECTED = [".claude", ".git", ".wegent", ".mcp.json", ".husky", ".vscode"];
+const PROTECTED = new Set([
+  ".claude",
+  ".git",
+  ".wegent",
+  ".mcp.json",
+  ".husky",
+  ".vscode",
+  ".idea",
+]);
 
 const DENIED = "The person did not allow this";
 const UNASKED =
@@ -127,9 +136,10 @@ function isUnasked(tool: Asked, workdir: string): boolean {
   if (tool.sensitive) return false;
   if (INTERNAL.has(tool.name)) return true;
   const path = pathOf(tool);
-  if (path === null || !isInside(path, workdir)) return false;
-  return READS.has(tool.name) ||
-    !PROTECTED.some((name) => isInside(path, `${workdir}/${name}`) || path === name);
+  const place = path === null ? null : placeInside(path, workdir);
+  if (place === null) return false;
+  const names = place.toLowerCase().split(/[\\/]/);
+  return READS.has(tool.name) || !names.some((name) => PROTECTED.has(name));
 }
 
 /** The file or directory a file tool names; null: it names none, or it is another tool. */
@@ -146,19 +156,15 @@ function ruleFor(tool: Asked, workdir: string): PermissionRule | null {
   if (tool.sensitive) return null;
   if (READS.has(name) || EDITS.has(name)) {
     const path = pathOf(tool);
-    if (path === null || isInside(path, workdir)) return null;
-    return ruleOf(READS.has(name) ? "Read" : "Edit", directoryOf(path));
+    if (path === null || placeInside(path, workdir) !== null) return null;
+    return ruleOf(READS.has(name) ? "Read" : "Edit", input["path"] === path ? path : dirname(path));
   }
-  if (name === "Bash") {
-    return typeof input["command"] === "string" ? ruleOf(name, input["command"]) : null;
-  }
+  const { command } = input;
+  // A command that begins alike can do anything: only the same one again is allowed.
+  if (command !== undefined) return typeof command === "string" ? ruleOf(name, command) : null;
   if (name === "WebFetch") return ruleOf(name, URL.parse(String(input["url"]))?.host ?? "");
   // The plan is another one each time.
   return name === "ExitPlanMode" ? null : ruleOf(name, null);
-}
-
-function directoryOf(path: string): string {
-  return path.slice(0, Math.max(path.search(/[\\/][^\\/]*$/), 1));
 }
 
 function sameRule(known: PermissionRule, rule: PermissionRule | null): boolean {

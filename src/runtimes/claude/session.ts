@@ -3,9 +3,9 @@
  * turn listens while it runs, and what the CLI says between turns is read and dropped.
  */
 import { AppError, errorText, signalProcess } from "../../platform/mod.ts";
-import type { AgentExit, AgentProcess, AgentTurn, AskingTool, TurnRequest } from "../runtime.ts";
+import type { AgentExit, AgentProcess, AgentTurn, TurnRequest } from "../runtime.ts";
 import type { CliMessage, ControlRequest } from "./messages.ts";
-import { answerPermission, denyOutsideTurn, type PermissionAnswer } from "./permissions.ts";
+import { type Asked, denyOutsideTurn, type PermissionAnswer } from "./permissions.ts";
 import type { PromptContent } from "./prompt.ts";
 import { LineSplitter, parseMessage } from "./stream.ts";
 import { ClaudeTurn } from "./turn.ts";
@@ -26,8 +26,8 @@ export interface TurnListener {
   /** All messages out of one read of the pipe. */
   onMessages(messages: readonly CliMessage[]): void;
   onExit(exit: AgentExit): void;
-  /** Awaited before a tool is allowed. */
-  beforeTool?(tool: AskingTool): Promise<void>;
+  /** May the tool run? Null: no answer is due any more. */
+  permit(tool: Asked, signal: AbortSignal): Promise<PermissionAnswer | null>;
 }
 
 /** Grace of each step of {@link ClaudeProcess.stop}, in milliseconds. */
@@ -43,6 +43,8 @@ export class ClaudeProcess implements AgentProcess {
   readonly #exit = Promise.withResolvers<AgentExit>();
   readonly #encoder = new TextEncoder();
   readonly #acknowledged = new Map<string, () => void>();
+  /** Questions of the CLI that wait for an answer, by their id. */
+  readonly #asked = new Map<string, AbortController>();
   readonly #secrets: readonly string[];
   #listener: TurnListener | null = null;
   #writing: Promise<unknown> = Promise.resolve();
@@ -259,6 +261,9 @@ export class ClaudeProcess implements AgentProcess {
       case "control_request":
         void this.#answer(message);
         return true;
+      case "control_cancel_request":
+        this.#asked.get(message.request_id)?.abort();
+        return true;
       case "control_response":
         this.#acknowledged.get(message.response.request_id)?.();
         return true;
@@ -289,16 +294,27 @@ export class ClaudeProcess implements AgentProcess {
       });
       return;
     }
-    const name = request.tool_name ?? "";
-    const input = request.input ?? {};
     const asked = this.#listener;
-    await asked?.beforeTool?.({ id: request.tool_use_id ?? null, name, input });
-    const answer: PermissionAnswer = asked && this.#listener === asked
-      ? answerPermission(name, input)
+    const withdrawn = new AbortController();
+    this.#asked.set(request_id, withdrawn);
+    const answer = asked
+      ? await asked.permit({
+        id: request.tool_use_id ?? null,
+        name: request.tool_name ?? "",
+        input: request.input ?? {},
+        reason: request.decision_reason ?? null,
+        sensitive: request.decision_reason_type === "safetyCheck",
+      }, withdrawn.signal)
       : denyOutsideTurn();
+    this.#asked.delete(request_id);
+    if (answer === null || withdrawn.signal.aborted) return;
     this.#write({
       type: "control_response",
-      response: { subtype: "success", request_id, response: answer },
+      response: {
+        subtype: "success",
+        request_id,
+        response: this.#listener === asked ? answer : denyOutsideTurn(),
+      },
     });
   }
 
@@ -326,6 +342,7 @@ export class ClaudeProcess implements AgentProcess {
     await Promise.allSettled(readers.map((reader) => reader.cancel()));
     this.#exited = true;
     this.#busy = false;
+    for (const question of this.#asked.values()) question.abort();
     const exit: AgentExit = {
       code: status.signal ? null : status.code,
       signal: status.signal,

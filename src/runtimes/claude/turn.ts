@@ -2,6 +2,7 @@
 import type { AgentTurn, TurnOutcome, TurnRequest } from "../runtime.ts";
 import { TurnMapper } from "./mapping.ts";
 import type { CliMessage } from "./messages.ts";
+import { type Asked, type PermissionAnswer, Permissions } from "./permissions.ts";
 import { buildPrompt } from "./prompt.ts";
 import type { ClaudeProcess } from "./session.ts";
 
@@ -18,6 +19,9 @@ const WATCH_MS = 500;
 /** See the module comment. */
 export class ClaudeTurn implements AgentTurn {
   readonly #mapper: TurnMapper;
+  readonly #permissions: Permissions;
+  /** Tools that wait to be allowed. */
+  #waiting = 0;
   readonly #finish = Promise.withResolvers<TurnOutcome>();
   #begun = false;
   #retries = 0;
@@ -27,10 +31,11 @@ export class ClaudeTurn implements AgentTurn {
 
   constructor(private readonly process: ClaudeProcess, private readonly turn: TurnRequest) {
     this.#mapper = new TurnMapper(turn.builder);
+    this.#permissions = new Permissions(turn);
     process.listen({
       onMessages: (messages) => this.#take(messages),
       onExit: (exit) => this.#finish.resolve({ kind: "exit", exit, begun: this.#begun }),
-      beforeTool: async (tool) => await turn.beforeTool?.(tool),
+      permit: (tool, signal) => this.#permit(tool, signal),
     });
     if (process.exited) {
       process.exit.then((exit) => this.#finish.resolve({ kind: "exit", exit, begun: this.#begun }));
@@ -64,6 +69,16 @@ export class ClaudeTurn implements AgentTurn {
     this.process.listen(null);
     if (this.#stallTimer !== null) clearTimeout(this.#stallTimer);
     if (this.#foldedTimer !== null) clearTimeout(this.#foldedTimer);
+  }
+
+  async #permit(tool: Asked, signal: AbortSignal): Promise<PermissionAnswer | null> {
+    this.#waiting++;
+    try {
+      return await this.#permissions.answer(tool, signal);
+    } finally {
+      this.#waiting--;
+      this.#lastSign = performance.now();
+    }
   }
 
   #send(content: Parameters<ClaudeProcess["send"]>[0]): void {
@@ -108,8 +123,8 @@ export class ClaudeTurn implements AgentTurn {
   #watch(): void {
     const silent = performance.now() - this.#lastSign;
     const wait = this.turn.stallMs - silent;
-    if (wait <= 0 && this.#mapper.waitsForModel) return this.turn.onStall();
-    // While a tool runs nothing is due from the model; its clock starts when the tool has ended.
+    if (wait <= 0 && this.#waiting === 0 && this.#mapper.waitsForModel) return this.turn.onStall();
+    // While a tool runs or the person is asked nothing is due from the model; its clock starts when the tool has ended.
     this.#stallTimer = setTimeout(() => this.#watch(), Math.max(wait, WATCH_MS));
   }
 }
