@@ -6,7 +6,7 @@
  * the sandbox grants the resolved path only, so a link swapped in later leads nowhere.
  */
 import { directoryUsable } from "../platform/mod.ts";
-import { isWithin } from "../scope/mod.ts";
+import { isWithin, soundRoots } from "../scope/mod.ts";
 import { type PathFault, readPathText } from "./path_text.ts";
 import { protectedPlaces } from "./protected.ts";
 
@@ -258,9 +258,11 @@ interface Inside {
  * root's own name counts.
  */
 function place(path: string, context: WorkdirContext, seam: WorkdirSeam): Inside | null {
-  // A root that leads to the top of a file system would allow everything, so it allows nothing.
-  const roots = context.allowedRoots.map((root) => seam.realPathNow(root))
-    .filter((root) => root !== null && !/^([A-Za-z]:)?[\\/]*$/.test(root)) as string[];
+  // A root that leads to the top of a file system would allow everything, so it allows nothing; neither
+  // does one that goes through a link in another root, which an agent there may have made.
+  const disk = { realPath: (at: string) => seam.realPathNow(at), entries: () => null };
+  const roots = soundRoots({ roots: context.allowedRoots }, disk)
+    .filter((root) => !/^([A-Za-z]:)?[\\/]*$/.test(root) && seam.realPathNow(root) === root);
   const holding = roots.filter((root) => isWithin(root, path))
     .sort((a, b) => b.length - a.length)[0];
   if (holding !== undefined) return { path, root: holding };

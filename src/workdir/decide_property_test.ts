@@ -74,7 +74,8 @@ Deno.test("decideWorkdir() accepts exactly the directories whose real place is i
       Deno.mkdirSync(`${top}/home/eh/ws`, { recursive: true });
       Deno.mkdirSync(`${top}/tree`);
       const all = randomTree(random, `${top}/tree`);
-      const roots = [pick(random, all), pick(random, all), `${top}/gone`];
+      const places = all.map(realDirectory).filter((path) => path?.startsWith(`${top}/tree`));
+      const roots = [pick(random, places)!, pick(random, places)!, `${top}/gone`];
       const context: WorkdirContext = {
         workspaceRoot: `${top}/home/eh/ws`,
         allowedRoots: roots,

@@ -212,3 +212,14 @@ Deno.test("decideWorkdir() allows nothing but managed directories without a usab
     );
     assertEquals(decision.kind === "managed" && decision.code, "workdir_outside_allowed_roots");
   }));
+
+Deno.test("decideWorkdir() holds nothing of a root that goes through a link in another root", () =>
+  withWorld(async ({ top, context }) => {
+    // `escape` in the root ~/Projects leads outside; whoever works in that root may have made it.
+    const allowedRoots = [...context.allowedRoots, `${top}/home/Projects/escape`];
+    const decision = await decideWorkdir(
+      { taskId: 7, deviceId: null, workdir: `${top}/outside`, policy: "existing" },
+      { ...context, allowedRoots },
+    );
+    assertEquals(decision.kind === "managed" && decision.code, "workdir_outside_allowed_roots");
+  }));
