@@ -7,7 +7,7 @@
  * daemon reads the journal from its own cursor. So live delivery and recovery are the same path.
  */
 import * as z from "zod";
-import { executeRequest, RUNTIMES } from "../protocol/mod.ts";
+import { executeRequest, RUNTIMES, taskAnswer } from "../protocol/mod.ts";
 
 export const ATTACH_PROTOCOL = "wegent-session-host";
 /** Version spoken by this build. */
@@ -57,6 +57,8 @@ export const hostCommand = z.discriminatedUnion("cmd", [
   }),
   /** Interrupts the run (ends it with `response.incomplete`); unknown runs are ignored. */
   z.looseObject({ cmd: z.literal("cancel"), run: z.string() }),
+  /** The person's answer to a question of the run's agent; one that is not open is ignored. */
+  z.looseObject({ cmd: z.literal("answer"), run: z.string(), answer: taskAnswer }),
   /** Ends the run at once with `error`, for a daemon that shuts down. */
   z.looseObject({
     cmd: z.literal("abort"),
@@ -93,6 +95,8 @@ export const hostHello = z.looseObject({
     seq: z.number().int().nonnegative(),
     bytes: z.number().int().nonnegative(),
     ended: z.boolean(),
+    /** Questions of it that wait for the person. */
+    asking: z.number().int().nonnegative().default(0),
   })),
 });
 export type HostHello = z.infer<typeof hostHello>;
@@ -112,6 +116,12 @@ export const hostNotice = z.discriminatedUnion("notice", [
     run: z.string(),
     code: z.string(),
     message: z.string(),
+  }),
+  /** So many questions of the run wait for the person now. */
+  z.looseObject({
+    notice: z.literal("asking"),
+    run: z.string(),
+    open: z.number().int().nonnegative(),
   }),
   /** The agent process started or ended. */
   z.looseObject({

@@ -28,20 +28,26 @@ export class JournalSink {
     private readonly masker: EventMasker,
   ) {}
 
-  /** Appends a batch; beyond the quota, or once a write has failed, it is only counted. */
-  append(batch: readonly ResponseEvent[]): void {
-    if (batch.length === 0) return;
+  /**
+   * Appends a batch; beyond the quota, or once a write has failed, it is only counted.
+   *
+   * @returns False when it was left out.
+   */
+  append(batch: readonly ResponseEvent[]): boolean {
+    if (batch.length === 0) return true;
     if (this.#failed || this.writer.full) {
       this.#leftOut += batch.length;
-      return;
+      return false;
     }
     try {
       const masked = this.masker.take(batch);
       if (masked.length > 0) this.events.onTail(this.writer.append(masked), false);
+      return true;
     } catch (error) {
       this.#failed = true;
       this.#leftOut += batch.length;
       this.events.onFailure(error);
+      return false;
     }
   }
 

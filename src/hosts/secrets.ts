@@ -18,7 +18,7 @@ const ITEM_ADDED = "response.output_item.added";
 /** Members with words of the protocol; a short key may be one of them. */
 const PROTOCOL = new Set(["type", "status", "role", "object", "argument_status"]);
 /** Members whose contents are the agent's. */
-const FOREIGN = new Set(["arguments_summary", "usage"]);
+const FOREIGN = new Set(["arguments_summary", "usage", "input"]);
 /** Deeper members of a request are not looked at; those of an event become text. */
 const MAX_DEPTH = 64;
 

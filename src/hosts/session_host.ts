@@ -26,6 +26,7 @@ import {
 } from "./attach_protocol.ts";
 import { AttachServer } from "./attach_server.ts";
 import { ChangeTracker } from "./file_changes.ts";
+import type { JournalTail } from "./journal.ts";
 import { becomeSubreaper } from "./processes.ts";
 import { readFirstLine, redirectOutput } from "./standard_streams.ts";
 import { planTurn, Turn } from "./turn.ts";
@@ -180,6 +181,9 @@ class SessionHost {
       case "cancel":
         if (this.#turn?.run.id === command.run) this.#turn.end({ kind: "cancel" });
         return;
+      case "answer":
+        if (this.#turn?.run.id === command.run) this.#turn.answer(command.answer);
+        return;
       case "abort":
         if (this.#turn?.run.id !== command.run) return;
         return this.#turn.end({
@@ -219,14 +223,15 @@ class SessionHost {
         forwarder: this.#forwarder,
         changes: this.#changes,
         log: this.#log,
-        onTail: (tail, ended) => this.#grew({ id: run.id, ...tail, ended }),
+        onTail: (tail, ended) => this.#grew(run.id, tail, ended),
+        onAsking: (open) => this.#asking(run.id, open),
       });
     } catch (error) {
       return this.#refuse(run.id, "journal", errorText(error));
     }
     this.#turn = turn;
     this.#stopIdleTimer();
-    this.#runs.set(run.id, { id: run.id, seq: 0, bytes: 0, ended: false });
+    this.#runs.set(run.id, { id: run.id, seq: 0, bytes: 0, ended: false, asking: 0 });
     this.#executing = turn.execute().then(() => {
       if (this.#turn === turn) this.#turn = null;
       if (this.#turn === null) this.#restartIdleTimer();
@@ -254,8 +259,15 @@ class SessionHost {
     this.#server.send({ notice: "turn_refused", run, code, message });
   }
 
-  #grew(run: KnownRun): void {
-    this.#runs.set(run.id, run);
+  #asking(id: string, open: number): void {
+    const run = this.#runs.get(id);
+    if (run) this.#runs.set(id, { ...run, asking: open });
+    this.#server.send({ notice: "asking", run: id, open });
+  }
+
+  #grew(id: string, { seq, bytes }: JournalTail, ended: boolean): void {
+    const run: KnownRun = { id, seq, bytes, ended, asking: this.#runs.get(id)?.asking ?? 0 };
+    this.#runs.set(id, run);
     // The turn is over for the daemon as soon as it is told; it may send the next one at once.
     if (run.ended) this.#turn = null;
     if (this.#runs.size > REMEMBERED_RUNS) {

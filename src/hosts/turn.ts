@@ -27,6 +27,7 @@ import type { ChangeTracker, TurnChanges } from "./file_changes.ts";
 import { JournalSink } from "./journal_sink.ts";
 import { type JournalTail, JournalWriter } from "./journal.ts";
 import { inheritedSession } from "./inherited_session.ts";
+import { type GivenAnswer, Questions } from "./questions.ts";
 import { EventMasker, requestSecrets } from "./secrets.ts";
 import type { PreparedTurn, Workspace } from "./workspace.ts";
 
@@ -65,6 +66,8 @@ export interface TurnSeam {
   readonly log: Logger;
   /** Told after every write to the journal. */
   onTail(tail: JournalTail, ended: boolean): void;
+  /** So many questions wait for the person now. */
+  onAsking(open: number): void;
 }
 
 /** The plan of a turn in this host's session. */
@@ -91,6 +94,7 @@ export class Turn {
   readonly #ending = Promise.withResolvers<void>();
   readonly #giveUp = new AbortController();
   readonly #changes: TurnChanges | null;
+  readonly #questions: Questions;
   #why: Ending | null = null;
   readonly #hurried = Promise.withResolvers<void>();
   #hurry = false;
@@ -113,6 +117,11 @@ export class Turn {
         this.end({ kind: "journal" });
       },
     }, new EventMasker(seam.log.masker, run.builder.text_offset));
+    this.#questions = new Questions({
+      builder: this.#sink.builder,
+      append: (events) => this.#sink.append(events),
+      onOpen: (count) => seam.onAsking(count),
+    });
   }
 
   /** Runs the turn; never rejects, and the journal holds a terminal event when it resolves. */
@@ -126,6 +135,7 @@ export class Turn {
         ? (b) => b.error(words(error.cause), "pre_execute_error")
         : (b) => b.error(words(error), "init_error");
     }
+    this.#questions.close();
     const written = await this.#sink.end(last, this.#giveUp.signal);
     if (!written) this.seam.log.error("Gave up on a terminal event", { run: this.run.id });
   }
@@ -134,6 +144,12 @@ export class Turn {
   end(why: Ending): void {
     this.#why ??= why;
     this.#ending.resolve();
+    this.#questions.close();
+  }
+
+  /** The person's answer; a second one, or one to a question that is closed, changes nothing. */
+  answer(answer: GivenAnswer): void {
+    this.#questions.answer(answer);
   }
 
   /** The host must go: no more waiting for the agent or the disk. */
@@ -220,6 +236,9 @@ export class Turn {
         this.#sink.append(events);
       },
       beforeTool: async (tool) => await this.#changes?.beforeTool(tool),
+      ...(request.permission_mode && {
+        ask: (question, signal) => this.#questions.ask(question, signal),
+      }),
       onSession: (id, model) => this.#remember(id, model),
       onStall: () => this.end({ kind: "stall" }),
     });
