@@ -6,7 +6,7 @@ import {
   hostNotice,
   type JournalWriter,
 } from "../hosts/mod.ts";
-import { errorText, removeIfExists } from "../platform/mod.ts";
+import { AppError, errorText, removeIfExists } from "../platform/mod.ts";
 import {
   type CancelRequest,
   executeIds,
@@ -16,14 +16,16 @@ import {
   parsePayload,
   type ResponseBuilder,
   type ResponseEvent,
+  type TaskAnswer,
   type WorkdirEvent,
 } from "../protocol/mod.ts";
 import { CancelMarks } from "./cancel_marks.ts";
 import { hostRequest } from "./host_request.ts";
-import type { AdoptedHost, HostStart, WorkerStatus } from "./messages.ts";
+import type { AdoptedHost, HostStart } from "./messages.ts";
 import { type DeliveryEnd, type OutboxLink, RunDelivery } from "./outbox.ts";
 import { Run } from "./run.ts";
 import type { PreparedRun, RunFile, RunStore } from "./run_store.ts";
+import { type RunsStatus, runsStatus } from "./runs_status.ts";
 import { Slots } from "./slots.ts";
 import { startError, TEXT } from "./words.ts";
 
@@ -40,6 +42,12 @@ const SPARE_MS = 50;
 interface HostState {
   readonly hostId: string;
   readonly taskId: number;
+}
+
+/** A run that goes on in a host of the previous daemon. */
+interface RunInHost {
+  readonly hostId: string;
+  readonly asking: number;
 }
 
 /** A host that is attached and ready for a turn. */
@@ -141,6 +149,19 @@ export class Dispatcher {
     this.seam.link.beat();
   }
 
+  /**
+   * `task:answer`: the person's answer goes to the host that asked; a second one is ignored there.
+   *
+   * @throws {AppError} `not_running` when nothing of that turn runs here.
+   */
+  answer(answer: TaskAnswer): void {
+    const run = this.#runs.get(answer.subtask_id);
+    if (run?.taskId !== answer.task_id || run.state !== "running" || !run.hostId) {
+      throw new AppError("not_running", "The turn that asked is not running on this device");
+    }
+    this.seam.sendToHost(run.hostId, { cmd: "answer", run: run.id, answer });
+  }
+
   /** `task:close-session`: ends turns and agent of a task; its files stay. */
   closeSession(taskId: number): void {
     for (const run of this.#runs.values()) {
@@ -206,10 +227,12 @@ export class Dispatcher {
 
   /** Takes up the runs of the previous daemon; `hosts` are those still alive. */
   recover(hosts: readonly AdoptedHost[]): void {
-    const alive = new Map<string, string>();
+    const alive = new Map<string, RunInHost>();
     for (const host of hosts) {
       this.#hosts.set(host.hostId, host);
-      for (const run of host.runs) if (!run.ended) alive.set(run.id, host.hostId);
+      for (const { id, ended, asking } of host.runs) {
+        if (!ended) alive.set(id, { hostId: host.hostId, asking });
+      }
     }
     const files = this.store.load((id, error) =>
       this.seam.log("error", "A run's directory is unreadable and left alone", {
@@ -222,16 +245,17 @@ export class Dispatcher {
     this.#prepareSpare();
   }
 
-  #recoverRun(file: RunFile, hostId: string | null): void {
+  #recoverRun(file: RunFile, host: RunInHost | null): void {
     const { tail, builder } = this.store.summarize(file.id);
     const request = file.started ? null : this.store.request(file.id);
     const run = this.#track(file, request);
     run.delivery.grew(tail);
-    if (hostId) {
+    if (host) {
       run.state = "running";
-      run.hostId = hostId;
+      run.hostId = host.hostId;
+      run.asking = host.asking;
       this.#slots.hold(run);
-      if (run.cancelled) this.#cancelInHost(run, hostId);
+      if (run.cancelled) this.#cancelInHost(run, host.hostId);
     } else if (builder.terminal) run.ended();
     else if (run.cancelled) this.#end(run, (b) => b.incomplete());
     else if (request) this.#slots.enqueue(run);
@@ -266,27 +290,8 @@ export class Dispatcher {
     this.seam.sendToHost(run.hostId, { cmd: "abort", run: id, message, code: "execution_error" });
   }
 
-  status(): Pick<WorkerStatus, "slots" | "tasks" | "outbox"> {
-    const all = [...this.#all()];
-    return {
-      slots: {
-        used: this.#slots.running.length,
-        max: this.#slots.max,
-        queued: this.#slots.queued.length,
-      },
-      tasks: all.filter((run) => run.state !== "ended").slice(0, 1000).map((run) => ({
-        task_id: run.taskId,
-        subtask_id: run.subtaskId,
-        state: run.state,
-        workdir: run.where?.path ?? null,
-        notice: run.where?.notice ?? null,
-        host: run.hostId,
-      })),
-      outbox: {
-        runs: all.length,
-        undelivered: all.reduce((sum, run) => sum + run.delivery.undelivered, 0),
-      },
-    };
+  status(): RunsStatus {
+    return runsStatus([...this.#all()], this.#slots);
   }
 
   // One run ----------------------------------------------------------------------------------------
@@ -409,9 +414,13 @@ export class Dispatcher {
   }
 
   #notice(hostId: string, notice: HostNotice): void {
-    if (notice.notice !== "tail" && notice.notice !== "turn_refused") return;
+    if (notice.notice === "pong" || notice.notice === "agent") return;
     const run = [...this.#runs.values()].find((r) => r.id === notice.run && r.hostId === hostId);
     if (!run || run.state === "ended") return;
+    if (notice.notice === "asking") {
+      run.asking = notice.open;
+      return;
+    }
     if (notice.notice === "turn_refused") return this.#end(run, (b) => b.error(notice.message));
     run.delivery.grew(notice);
     if (!notice.ended) return;

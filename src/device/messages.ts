@@ -47,7 +47,7 @@ export interface AdoptedHost {
   readonly taskId: number;
   readonly key: string;
   /** Runs it knows: its hello. */
-  readonly runs: readonly { id: string; seq: number; ended: boolean }[];
+  readonly runs: readonly { id: string; seq: number; ended: boolean; asking: number }[];
   readonly agentPid: number | null;
 }
 

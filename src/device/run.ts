@@ -18,6 +18,8 @@ export type RunState = "queued" | "starting" | "running" | "ended";
 export class Run {
   state: RunState = "queued";
   hostId: string | null = null;
+  /** Questions of its agent that wait for the person. */
+  asking = 0;
   /** Where it works, once that is known. */
   where: WorkdirEvent | null = null;
   /** Set by the owner right after construction: delivery reports back to it. */

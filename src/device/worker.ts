@@ -13,6 +13,7 @@ import {
   openDirectoryRequest,
   parsePayload,
   type RegisterAck,
+  taskAnswer,
   TO_DEVICE,
   type WorkdirFacts,
 } from "../protocol/mod.ts";
@@ -162,6 +163,9 @@ class DeviceWorker {
         return { success: true };
       case TO_DEVICE.cancel:
         this.#dispatcher.cancel(parsePayload(cancelRequest, payload, name));
+        return { success: true };
+      case TO_DEVICE.answer:
+        this.#dispatcher.answer(parsePayload(taskAnswer, payload, name));
         return { success: true };
       case TO_DEVICE.closeSession:
         this.#dispatcher.closeSession(
