@@ -163,14 +163,45 @@ export class ResponseBuilder {
     return this.#open("response.permission.resolved", { ...resolved });
   }
 
-  /** A tool call begins; its arguments follow. `id` must not be blank. */
-  toolStarted(id: string, name: string): ResponseEvent[] {
+  /**
+   * A tool call begins; its arguments follow. `id` must not be blank.
+   *
+   * @param displayName What people are shown instead of `name`.
+   */
+  toolStarted(id: string, name: string, displayName?: string): ResponseEvent[] {
     return this.#open("response.output_item.added", {
       response_id: this.run.response_id,
       output_index: this.#state.tool_index,
       item: { type: "function_call", id, call_id: id, name, arguments: "" },
       argument_status: "streaming",
       arguments_summary: {},
+      ...(displayName !== undefined && { display_name: displayName }),
+    });
+  }
+
+  /**
+   * A block of text beside the answer begins, such as what the agent says while it works.
+   *
+   * @param at Milliseconds since the epoch.
+   */
+  blockStarted(id: string, at: number): ResponseEvent[] {
+    return this.#open("response.block.created", {
+      response_id: this.run.response_id,
+      item_id: this.#itemId,
+      block: { id, type: "text", content: "", status: "streaming", timestamp: at },
+    });
+  }
+
+  /** The whole text of a block so far; one beyond the frame limit is cut and says so. */
+  blockUpdated(id: string, content: string, done: boolean): ResponseEvent[] {
+    return this.#open("response.block.updated", {
+      response_id: this.run.response_id,
+      item_id: this.#itemId,
+      block_id: id,
+      updates: {
+        content: cutText(content, MAX_DELTA_UNITS),
+        status: done ? "done" : "streaming",
+      },
     });
   }
 

@@ -103,6 +103,41 @@ Deno.test("ResponseBuilder numbers tools from 1 and advances when one has ended"
   assertEquals(b.toolStarted("toolu_2", "Bash")[0]?.data["output_index"], 2);
 });
 
+Deno.test("ResponseBuilder writes blocks and display names in the shapes of the protocol", () => {
+  const b = new ResponseBuilder(RUN);
+  assertEquals(b.toolStarted("t1", "bash", "Shell")[0]?.data["display_name"], "Shell");
+  assert(!("display_name" in (b.toolStarted("t2", "bash")[0]?.data ?? {})));
+  assertEquals(b.blockStarted("codex-commentary-0a1b2c3d4e5f", 1767600000123), [{
+    event: "response.block.created",
+    data: {
+      type: "response.block.created",
+      response_id: RUN.response_id,
+      item_id: "msg_70012",
+      block: {
+        id: "codex-commentary-0a1b2c3d4e5f",
+        type: "text",
+        content: "",
+        status: "streaming",
+        timestamp: 1767600000123,
+      },
+    },
+  }]);
+  assertEquals(b.blockUpdated("codex-commentary-0a1b2c3d4e5f", "Looking", true), [{
+    event: "response.block.updated",
+    data: {
+      type: "response.block.updated",
+      response_id: RUN.response_id,
+      item_id: "msg_70012",
+      block_id: "codex-commentary-0a1b2c3d4e5f",
+      updates: { content: "Looking", status: "done" },
+    },
+  }]);
+  const [long] = b.blockUpdated("b", "\u0001".repeat(2_000_000), false);
+  assert(JSON.stringify(long).length < MAX_FRAME_UNITS);
+  b.incomplete();
+  assertEquals([b.blockStarted("x", 0), b.blockUpdated("x", "y", true)], [[], []]);
+});
+
 Deno.test("ResponseBuilder lets nothing follow the terminal event", () => {
   for (const end of ["completed", "incomplete", "error"] as const) {
     const b = new ResponseBuilder(RUN);
