@@ -60,15 +60,18 @@ export class BoxedShell {
       throw new AppError("shell_failed", `Cannot start "${command}"`, { cause: error });
     }
     this.#input = this.#child.stdin.getWriter();
-    this.#read(this.#child.stdout, (text) => {
+    const output = this.#read(this.#child.stdout, (text) => {
       this.#output = (this.#output + text).slice(-MAX_OUTPUT);
       this.#onOutput?.();
-    }).then(() => this.#end());
-    this.#read(this.#child.stderr, (text) => {
+    });
+    const errors = this.#read(this.#child.stderr, (text) => {
       this.#errors = (this.#errors + text).slice(-MAX_OUTPUT);
     });
-    // Whoever sweeps up after an agent may collect the process before us; its output has ended then.
-    this.#child.status.then(() => this.#end(), () => this.#end());
+    // Not by its status: whoever sweeps up after an agent may collect the process before us.
+    Promise.all([output, errors]).then(() => this.#end());
+    this.#child.status.catch(() => {
+      // Collected by somebody else; its output has ended then.
+    });
     this.#write(`${start.script}\n`);
   }
 
