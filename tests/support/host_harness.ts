@@ -23,6 +23,8 @@ export interface HostOptions {
   readonly idleMs?: number;
   /** @default 300000 */
   readonly stallMs?: number;
+  /** Whether model requests go through the host's forwarder. @default true */
+  readonly forwardKeys?: boolean;
   /** Added to the host's environment. */
   readonly env?: Record<string, string>;
   /** Sandbox mode of the policy. @default "off" */
@@ -325,6 +327,7 @@ async function prepare(root: string, options: HostOptions): Promise<HostSpec> {
     agent_binary: await claudeBinary(),
     idle_ms: options.idleMs ?? 600_000,
     stall_ms: options.stallMs ?? 300_000,
+    forward_keys: options.forwardKeys ?? true,
     self: programCommand(),
     workspace: {
       origin: "managed",
