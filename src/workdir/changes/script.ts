@@ -64,7 +64,7 @@ take() {
     GIT_INDEX_FILE="$SNAP/$1" git update-index -z --force-remove --stdin <"$SNAP/gone" || return
   fi
   if [ -s "$SNAP/take" ]; then
-    GIT_INDEX_FILE="$SNAP/$1" git update-index --add --remove --replace -z --stdin <"$SNAP/take"
+    GIT_INDEX_FILE="$SNAP/$1" git update-index --add --remove -z --stdin <"$SNAP/take"
   fi
 }
 

@@ -184,14 +184,18 @@ for (const repository of [true, false]) {
     yard.write("a", "file\n");
     yard.write("d/x", "x\n");
     yard.write("e/y", "y\n");
+    yard.write("e/x", "another\n");
+    yard.write("f/x", "x\n");
     if (repository) yard.commit();
     const files = await turn(yard, () => {
       yard.remove("a");
       yard.write("a/inner", "i\n");
       yard.remove("d");
       Deno.symlinkSync("e", yard.path("d"));
+      yard.remove("f");
+      yard.write("f", "plain\n");
     });
-    assertEquals(files.length, 4, files.join("; "));
+    assertEquals(files.length, 6, files.join("; "));
   });
 
   Deno.test(`Snapshots of ${kind}: odd names`, async () => {
