@@ -6,12 +6,13 @@ import {
   hostNotice,
   type JournalWriter,
 } from "../hosts/mod.ts";
-import { AppError, errorText, removeIfExists } from "../platform/mod.ts";
+import { AppError, errorText } from "../platform/mod.ts";
 import {
   type CancelRequest,
   executeIds,
   type ExecuteRequest,
   executeRequest,
+  type LocalEnvelope,
   newResponseId,
   parsePayload,
   type ResponseBuilder,
@@ -23,10 +24,13 @@ import { CancelMarks } from "./cancel_marks.ts";
 import { hostRequest } from "./host_request.ts";
 import type { AdoptedHost, HostStart } from "./messages.ts";
 import { type DeliveryEnd, type OutboxLink, RunDelivery } from "./outbox.ts";
+import { firstEvents } from "./rpc/local_turn.ts";
 import { Run } from "./run.ts";
-import type { PreparedRun, RunFile, RunStore } from "./run_store.ts";
+import type { RunFile, RunStore } from "./run_store.ts";
 import { type RunsStatus, runsStatus } from "./runs_status.ts";
 import { Slots } from "./slots.ts";
+import { SpareRun } from "./spare_run.ts";
+import { until } from "./waiting.ts";
 import { startError, TEXT } from "./words.ts";
 
 /** How long a run may take from its cancel to its terminal event before its host is ended. */
@@ -36,8 +40,6 @@ const ABORT_MS = 5000;
 const DELIVER_MS = 3000;
 
 const MAX_RECENT = 1000;
-/** Pause before the directory of the next task is made, so that it does not delay this one. */
-const SPARE_MS = 50;
 
 interface HostState {
   readonly hostId: string;
@@ -62,6 +64,8 @@ export interface DispatchSeam {
   startHost(request: Omit<HostStart, "t" | "id">): Promise<StartedHost>;
   sendToHost(hostId: string, command: HostCommand): void;
   killHost(hostId: string): void;
+  /** A run was accepted, handed to a host, found again or has ended. */
+  changed(run: Run): void;
   /** Asks for an agent that waits for the next session like that of a host. */
   keepSpare(like: string): void;
   log(
@@ -84,8 +88,7 @@ export class Dispatcher {
   readonly #recent = new Set<number>();
   /** The last request of each host, for a spare like it. */
   readonly #warmers = new Map<string, ExecuteRequest>();
-  /** Directory and journal for the next task. */
-  #spare: PreparedRun | null = null;
+  readonly #spare: SpareRun;
   #draining = false;
   #graceUntil = 0;
 
@@ -95,6 +98,8 @@ export class Dispatcher {
     slots: number,
   ) {
     this.#slots = new Slots<Run>(slots);
+    const onFault = (error: string) => seam.log("warn", "Cannot prepare a run", { error });
+    this.#spare = new SpareRun(store, onFault);
   }
 
   get runningTaskIds(): number[] {
@@ -119,19 +124,25 @@ export class Dispatcher {
       if (ids.success) this.#refuse(ids.data.task_id, ids.data.subtask_id, errorText(error));
       throw error;
     }
-    if (this.#alive(request.subtask_id)) {
-      this.seam.log("info", "Ignored a task that is already here", { subtask: request.subtask_id });
-      return;
-    }
-    const run = this.#accept(request);
+    if (this.submit(request)) return;
+    this.seam.log("info", "Ignored a task that is already here", { subtask: request.subtask_id });
+  }
+
+  /** Takes a turn, of a local task where `local` says so; false when its subtask is here already. */
+  submit(request: ExecuteRequest, local?: LocalEnvelope): boolean {
+    if (this.#alive(request.subtask_id)) return false;
+    const run = this.#accept(request, local);
+    this.seam.changed(run);
     if (this.#marks.take(request.task_id, request.subtask_id)) {
-      return this.#end(run, (b) => b.incomplete());
+      this.#end(run, (b) => b.incomplete());
+    } else if (this.#draining) this.#end(run, (b) => b.error(TEXT.stopping));
+    else {
+      this.#slots.enqueue(run);
+      this.#schedule();
+      if (run.state === "queued") this.#noteQueued(run);
+      this.seam.link.beat();
     }
-    if (this.#draining) return this.#end(run, (b) => b.error(TEXT.stopping));
-    this.#slots.enqueue(run);
-    this.#schedule();
-    if (run.state === "queued") this.#noteQueued(run);
-    this.seam.link.beat();
+    return true;
   }
 
   /** `task:cancel`. */
@@ -242,7 +253,7 @@ export class Dispatcher {
     );
     for (const file of files) this.#recoverRun(file, alive.get(file.id) ?? null);
     this.#schedule();
-    this.#prepareSpare();
+    this.#spare.prepare();
   }
 
   #recoverRun(file: RunFile, host: RunInHost | null): void {
@@ -260,6 +271,7 @@ export class Dispatcher {
     else if (run.cancelled) this.#end(run, (b) => b.incomplete());
     else if (request) this.#slots.enqueue(run);
     else this.#end(run, (b) => b.error(TEXT.lostInRestart));
+    this.seam.changed(run);
   }
 
   /** Lets a running {@link drain} wait no longer than `graceMs` from now. */
@@ -270,6 +282,7 @@ export class Dispatcher {
   /** Stops taking work, ends what runs after `graceMs`, and waits until its events are delivered. */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true;
+    this.#spare.close();
     this.#graceUntil = Date.now() + graceMs;
     this.failQueued(TEXT.stoppedWaiting);
     const idle = () => this.#slots.running.length === 0;
@@ -278,7 +291,7 @@ export class Dispatcher {
     await until(idle, ABORT_MS);
     for (const run of this.#slots.running) this.seam.killHost(run.hostId ?? "");
     for (const host of this.#hosts.values()) this.seam.sendToHost(host.hostId, { cmd: "close" });
-    this.#dropSpare();
+    this.#spare.drop();
     const delivered = () => [...this.#all()].every((run) => run.delivery.undelivered === 0);
     await until(() => delivered() || !this.seam.link.registered, DELIVER_MS);
   }
@@ -296,10 +309,8 @@ export class Dispatcher {
 
   // One run ----------------------------------------------------------------------------------------
 
-  #accept(request: ExecuteRequest): Run {
-    const { id, journal } = this.#spare ?? this.store.prepare();
-    this.#spare = null;
-    setTimeout(() => this.#prepareSpare(), SPARE_MS);
+  #accept(request: ExecuteRequest, local?: LocalEnvelope): Run {
+    const { id, journal } = this.#spare.take();
     const file: RunFile = {
       version: 1,
       id,
@@ -309,10 +320,11 @@ export class Dispatcher {
       created_at: Math.floor(Date.now() / 1000),
       started: false,
       cancelled: false,
+      ...(local && { local }),
     };
     const run = this.#track(file, request, journal);
     // The first sign of life goes out before the rest is put on disk: it is what the reader waits for.
-    run.write((b) => b.inProgress());
+    run.write((b) => firstEvents(b, local));
     try {
       this.store.create(file, request);
     } catch (error) {
@@ -320,23 +332,6 @@ export class Dispatcher {
       throw error;
     }
     return run;
-  }
-
-  #dropSpare(): void {
-    if (!this.#spare) return;
-    this.#spare.journal.close();
-    removeIfExists(this.store.dir(this.#spare.id), { recursive: true });
-    this.#spare = null;
-  }
-
-  #prepareSpare(): void {
-    if (this.#draining || this.#spare) return;
-    try {
-      this.#spare = this.store.prepare();
-    } catch (error) {
-      // The next task tries again and then says so itself.
-      this.seam.log("warn", "Cannot prepare a run", { error: errorText(error) });
-    }
   }
 
   /** A request whose ids are readable but whose rest is not still gets its one terminal event. */
@@ -356,6 +351,7 @@ export class Dispatcher {
         taskId: file.task_id,
         subtaskId: file.subtask_id,
         journal: this.store.journalPath(file.id),
+        local: file.local,
       },
       this.seam.link,
       this.store.cursor(file.id),
@@ -397,6 +393,7 @@ export class Dispatcher {
     run.where = host.where;
     run.write((b) => b.workdir(host.where));
     this.seam.sendToHost(host.hostId, { cmd: "turn", run: run.handOver(host.hostId), request });
+    this.seam.changed(run);
   }
 
   #cancelRun(run: Run): void {
@@ -450,6 +447,7 @@ export class Dispatcher {
         break;
       }
     }
+    this.seam.changed(run);
     this.#slots.release(run.subtaskId);
     this.#schedule();
     this.seam.link.beat();
@@ -485,12 +483,5 @@ export class Dispatcher {
   *#all(): Iterable<Run> {
     yield* this.#runs.values();
     yield* this.#superseded;
-  }
-}
-
-async function until(condition: () => boolean, ms: number): Promise<void> {
-  const deadline = Date.now() + ms;
-  while (!condition() && Date.now() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -51,7 +51,8 @@ function text(value: string | null | undefined, max = MAX_PATH): string | null {
   return value?.trim() ? value.slice(0, max) : null;
 }
 
-function promptText(prompt: ExecuteRequest["prompt"]): string {
+/** The text of a prompt, without its other blocks. */
+export function promptText(prompt: ExecuteRequest["prompt"]): string {
   if (typeof prompt === "string") return prompt;
   return prompt.map((block) => block.text ?? block["content"])
     .filter((part): part is string => typeof part === "string").join("\n");

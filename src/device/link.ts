@@ -113,6 +113,11 @@ export class Link implements OutboxLink {
     return await this.#emitWithAck(envelope.event_type, envelope, ms);
   }
 
+  /** Tells the server something it does not answer; nothing while not registered. */
+  notify(event: string, payload: unknown): void {
+    if (this.#registered) this.#socket?.emit(event, payload);
+  }
+
   /** Sends a heartbeat now, beside the regular ones. */
   beat(): void {
     if (!this.#registered) return;

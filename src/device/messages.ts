@@ -23,6 +23,10 @@ export interface WorkerInit {
   readonly journalDays: number;
   readonly runsDir: string;
   readonly doneDir: string;
+  /** The list of tasks and their transcripts (SQLite). */
+  readonly tasksFile: string;
+  /** Encrypts requests that are kept for later turns; it lies where neither worker nor agents can read. */
+  readonly sealKey: Uint8Array;
   /** Touched every second while tasks wait for a slot. */
   readonly aliveFile: string;
   /** What the registration says of the sandbox, such as `landlock` or `none`. */

@@ -10,7 +10,12 @@
  */
 import { JournalReader, type JournalRecord, type JournalTail } from "../hosts/mod.ts";
 import { errorText } from "../platform/mod.ts";
-import { eventAck, type ResponseEnvelope, TERMINAL_EVENTS } from "../protocol/mod.ts";
+import {
+  eventAck,
+  type LocalEnvelope,
+  type ResponseEnvelope,
+  TERMINAL_EVENTS,
+} from "../protocol/mod.ts";
 import type { Cursor } from "./run_store.ts";
 
 /** Most bytes of events that may wait for one acknowledgement. */
@@ -38,6 +43,8 @@ export interface OutboxRun {
   readonly taskId: number;
   readonly subtaskId: number;
   readonly journal: string;
+  /** Members of the envelope of a local task's turn. */
+  readonly local?: LocalEnvelope | undefined;
 }
 
 /** What became of a run's delivery. */
@@ -276,6 +283,7 @@ export class RunDelivery {
       task_id: this.run.taskId,
       subtask_id: this.run.subtaskId,
       data: record.d,
+      ...this.run.local,
       ...(this.link.sequenced && { session: this.run.id, seq: record.s }),
     };
   }

@@ -20,6 +20,7 @@ import {
   type BuilderState,
   type ExecuteRequest,
   executeRequest,
+  localEnvelope,
   TERMINAL_EVENTS,
 } from "../protocol/mod.ts";
 import { JournalReader, type JournalTail, JournalWriter } from "../hosts/mod.ts";
@@ -35,6 +36,8 @@ const runFile = z.looseObject({
   started: z.boolean(),
   /** A cancel was asked for; such a run may only end as cancelled. */
   cancelled: z.boolean().default(false),
+  /** Set for a turn of a local task: what its events carry beside their ids. */
+  local: localEnvelope.optional(),
 });
 export type RunFile = z.infer<typeof runFile>;
 
@@ -67,6 +70,11 @@ export class RunStore {
 
   journalPath(id: string): string {
     return join(this.runsDir, id, "journal.ndjson");
+  }
+
+  /** Where a run's journal may be: until its end is delivered, and then. */
+  journalPlaces(id: string): string[] {
+    return [this.journalPath(id), join(this.doneDir, id, "journal.ndjson")];
   }
 
   /**

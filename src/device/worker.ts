@@ -13,13 +13,19 @@ import {
   openDirectoryRequest,
   parsePayload,
   type RegisterAck,
+  RUNTIME_RPC_EVENT,
   taskAnswer,
+  TASKS_UPDATED_EVENT,
   TO_DEVICE,
   type WorkdirFacts,
 } from "../protocol/mod.ts";
 import { Dispatcher, type StartedHost } from "./dispatch.ts";
 import { Link } from "./link.ts";
 import type { FromWorker, HostStart, ToWorker, WorkerInit } from "./messages.ts";
+import { LocalTasks } from "./rpc/local_tasks.ts";
+import { RuntimeRpc } from "./rpc/runtime_rpc.ts";
+import { TaskStore } from "./rpc/task_store.ts";
+import { unsupported } from "./rpc/unsupported.ts";
 import { RunStore } from "./run_store.ts";
 import { selfcheck } from "./selfcheck.ts";
 
@@ -41,6 +47,8 @@ class DeviceWorker {
   readonly #store: RunStore;
   readonly #link: Link;
   readonly #dispatcher: Dispatcher;
+  readonly #tasks: LocalTasks;
+  readonly #rpc: RuntimeRpc;
   readonly #waiting = new Map<number, (message: ToWorker) => void>();
   readonly #partial = new Map<string, string>();
   readonly #decoders = new Map<string, TextDecoder>();
@@ -91,14 +99,32 @@ class DeviceWorker {
         ...this.#news(),
       }),
     });
+    this.#tasks = new LocalTasks({
+      openStore: () =>
+        new TaskStore(init.tasksFile, (message) => {
+          log("warn", "The list of tasks is unreadable and put aside", { message });
+        }),
+      runs: this.#store,
+      sealKey: init.sealKey,
+      updated: (event) => this.#link.notify(TASKS_UPDATED_EVENT, event),
+      log,
+    });
     this.#dispatcher = new Dispatcher(this.#store, {
       link: this.#link,
       startHost: (request) => this.#startHost(request),
       sendToHost: (hostId, command) => sendToHost(hostId, command),
       keepSpare: (like) => scope.postMessage({ t: "host.spare", like }),
       killHost: (hostId) => scope.postMessage({ t: "host.kill", hostId }),
+      changed: (run) => this.#tasks.changed(run),
       log,
     }, init.slots);
+    this.#rpc = new RuntimeRpc({
+      tasks: this.#tasks,
+      places: () => ({ home: this.#workdirs.home, workspaceRoot: this.#workdirs.workspace_root }),
+      accepting: () => this.#drained === null,
+      submit: (request, local) => this.#dispatcher.submit(request, local),
+      cancel: (ids) => this.#dispatcher.cancel(ids),
+    });
     this.#dispatcher.recover(init.hosts);
     this.#link.start();
     setInterval(() => this.#purge(), PURGE_EVERY_MS);
@@ -174,11 +200,13 @@ class DeviceWorker {
         return { success: true };
       case TO_DEVICE.openDirectory:
         return await this.#openDirectory(parsePayload(openDirectoryRequest, payload, name));
-      default:
-        return {
-          success: false,
-          error: `Unsupported event: ${name.slice(0, 100)}`,
-        };
+      case RUNTIME_RPC_EVENT:
+        return await this.#rpc.answer(payload);
+      default: {
+        const { answer, event } = unsupported(name, payload, this.init.deviceId);
+        if (event) this.#link.notify(event.name, event.payload);
+        return answer;
+      }
     }
   }
 
@@ -279,6 +307,7 @@ class DeviceWorker {
     this.#drained ??= this.#dispatcher.drain(graceMs);
     this.#dispatcher.hurry(graceMs);
     await this.#drained;
+    await this.#tasks.settled();
     this.#link.stop();
     scope.postMessage({ t: "drained", id });
   }

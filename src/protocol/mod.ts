@@ -5,5 +5,6 @@ export * from "./execute.ts";
 export * from "./parse.ts";
 export * from "./permission.ts";
 export * from "./response.ts";
+export * from "./runtime_rpc.ts";
 export * from "./chat.ts";
 export * from "./http.ts";

@@ -37,6 +37,7 @@ import { Directories, directoriesFile, whereEvent } from "./directories.ts";
 import { DeviceWorkerProcess } from "./device_worker.ts";
 import { HostManager } from "./hosts.ts";
 import { openDirectory } from "./open_directory.ts";
+import { sealKey } from "./seal_key.ts";
 import { planSession } from "./session_plan.ts";
 import { type SessionStartFacts, Spares } from "./spares.ts";
 
@@ -214,6 +215,8 @@ export class Supervisor {
         journalDays: settings.journalDays,
         runsDir: paths.runs,
         doneDir: paths.done,
+        tasksFile: join(paths.state, "tasks.db"),
+        sealKey: sealKey(join(paths.run, "requests.key")),
         aliveFile: join(paths.state, "alive"),
         awayMs: awayFor(join(paths.state, "alive")),
         sandbox: this.#sandbox.active ? `landlock ${this.#sandbox.abi}` : "none",
