@@ -78,12 +78,13 @@ export class ChangeTracker {
       },
       save: (changes) => writeArtifact(artifacts, owner, changes),
       onEnd: (error) => this.#note(error),
+      onLeft: (error) => this.log.debug("Snapshots stay", { error: errorText(error) }),
     });
   }
 
   /** Ends the shell; what was kept goes. */
-  close(): void {
-    this.#snapshots?.close();
+  async close(): Promise<void> {
+    await this.#snapshots?.close();
   }
 
   #note(error: unknown): void {
@@ -124,6 +125,8 @@ export interface TurnSeam {
   save(changes: Parameters<typeof writeArtifact>[2]): Promise<FileChanges>;
   /** Told once: why the changes are not known, or null. */
   onEnd(error: unknown): void;
+  /** Told when snapshots could not be removed. */
+  onLeft(error: unknown): void;
 }
 
 /** Watches one turn. */
@@ -180,7 +183,8 @@ export class TurnChanges {
     if (!wrote || this.#before === null || signal.aborted) return null;
     const ended = Promise.withResolvers<null>();
     const onAbort = () => {
-      this.seam.snapshots.close();
+      // Files that git still had in its hands may be in the way of the removal; the next turn clears up.
+      this.seam.snapshots.close().catch((error) => this.seam.onLeft(error));
       ended.resolve(null);
     };
     signal.addEventListener("abort", onAbort, { once: true });

@@ -16,10 +16,11 @@ function watched(after: () => Promise<Changes | null> = () => Promise.resolve(CH
       after: () => (did.push("after"), after()),
       keep: (path) => void did.push(`keep ${path}`),
       release: (path) => void did.push(`release ${path}`),
-      close: () => void did.push("close"),
+      close: () => Promise.resolve(void did.push("close")),
     },
     queue: (work) => work(),
     save: () => Promise.resolve(SAVED),
+    onLeft: (error) => void did.push(String(error)),
     onEnd: (error) => void (error && did.push((error as { code?: string }).code ?? String(error))),
   });
   const tool = (id: string, name: string, input: Record<string, unknown> = {}) => ({

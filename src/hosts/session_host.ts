@@ -312,6 +312,7 @@ class SessionHost {
       await this.#executing;
       await this.#keeper.end(reason === "signal");
       await this.#keeper.sweep();
+      await this.#changes.close();
       await this.#server.flush(FLUSH_MS);
     } finally {
       this.#leave();
@@ -323,7 +324,6 @@ class SessionHost {
     this.#server.close();
     this.#forwarder?.close();
     this.#workspace.clear();
-    this.#changes.close();
     for (const path of [this.spec.socket, join(this.spec.dir, "host.json")]) removeIfExists(path);
     try {
       removeIfExists(this.spec.dir, { recursive: true });

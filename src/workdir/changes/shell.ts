@@ -8,6 +8,9 @@ import { launchErrorOf } from "../../scope/mod.ts";
 /** Of what a function prints only this many last characters are kept. */
 const MAX_OUTPUT = 16 * 1024;
 
+/** A process that left the group may hold the pipes; nobody waits longer for it. */
+const CLOSE_MS = 1000;
+
 /** How a function ended. */
 export interface ShellEnded {
   readonly code: number;
@@ -35,6 +38,8 @@ export class BoxedShell {
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #encoder = new TextEncoder();
   readonly #ended = Promise.withResolvers<void>();
+  /** Resolves when the process has been collected and its pipes are closed. */
+  readonly #gone: Promise<void>;
   #output = "";
   #errors = "";
   #alive = true;
@@ -68,9 +73,15 @@ export class BoxedShell {
       this.#errors = (this.#errors + text).slice(-MAX_OUTPUT);
     });
     // Not by its status: whoever sweeps up after an agent may collect the process before us.
-    Promise.all([output, errors]).then(() => this.#end());
-    this.#child.status.catch(() => {
+    const status = this.#child.status.then(() => {}, () => {
       // Collected by somebody else; its output has ended then.
+    });
+    this.#gone = Promise.all([output, errors]).then(async () => {
+      this.#end();
+      await this.#input.abort().catch(() => {
+        // Closed already.
+      });
+      await status;
     });
     this.#write(`${start.script}\n`);
   }
@@ -102,7 +113,7 @@ export class BoxedShell {
     try {
       const first = await Promise.race([found.promise, late.promise, this.#ended.promise]);
       if (first === "late") {
-        this.close();
+        this.#kill();
         throw new AppError("shell_timeout", `Looking for changes took longer than ${ms} ms`);
       }
       if (!first) throw this.#failure();
@@ -114,9 +125,16 @@ export class BoxedShell {
     }
   }
 
-  /** Ends the shell and what it runs, at once. */
-  close(): void {
-    if (!this.#alive) return;
+  /** Ends the shell and what it runs, at once; resolves when nothing of it is left. */
+  async close(): Promise<void> {
+    if (this.#alive) this.#kill();
+    const time = Promise.withResolvers<void>();
+    const timer = setTimeout(time.resolve, CLOSE_MS);
+    await Promise.race([this.#gone, time.promise]);
+    clearTimeout(timer);
+  }
+
+  #kill(): void {
     const { pid } = this.#child;
     if (Deno.build.os === "windows") signalProcess(pid, "SIGKILL");
     // Before the child has become the leader of its group there is none yet.

@@ -13,7 +13,7 @@ for (const os of ["linux", "windows"] as const) {
       assertEquals(await shell.call("say hello", 20_000), { code: 4, output: "said hello\n" });
       assertEquals((await shell.call("cat; printf tail", 20_000)).output, "tail");
     } finally {
-      shell.close();
+      await shell.close();
     }
     assertEquals(shell.alive, false);
   });
@@ -27,6 +27,7 @@ Deno.test("BoxedShell ends what takes too long and keeps little of what it print
   assertEquals([late.code, shell.alive], ["shell_timeout", false]);
   const gone = await assertRejects(() => shell.call("say", 300), AppError);
   assertEquals(gone.code, "shell_failed");
+  await shell.close();
 });
 
 Deno.test("BoxedShell says why its box refused it", async () => {
@@ -35,4 +36,5 @@ Deno.test("BoxedShell says why its box refused it", async () => {
   const shell = new BoxedShell({ launch, env: ENV, script: SCRIPT });
   const error = await assertRejects(() => shell.call("say", 20_000), AppError);
   assertEquals(error.code, "workdir_missing");
+  await shell.close();
 });

@@ -123,11 +123,12 @@ export class Snapshots {
     return await this.#compare(deadline);
   }
 
-  /** Ends the shell and removes the snapshots. */
-  close(): void {
-    this.#shell?.close();
+  /** Ends the shell and removes the snapshots; a snapshot that is being taken fails. */
+  async close(): Promise<void> {
+    const shell = this.#shell;
     this.#shell = null;
     this.#written = 0;
+    await shell?.close();
     removeIfExists(this.places.dir, { recursive: true });
   }
 

@@ -6,7 +6,7 @@ import { Snapshots } from "./snapshots.ts";
 import type { ChangeLimits, Changes } from "./types.ts";
 
 /** A directory with a home and a place for snapshots beside it. */
-class Yard implements Disposable {
+class Yard implements AsyncDisposable {
   readonly base = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "wegent-changes-" }));
   readonly dir = join(this.base, "work");
   readonly env = {
@@ -32,8 +32,8 @@ class Yard implements Disposable {
     );
   }
 
-  [Symbol.dispose](): void {
-    this.snapshots.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.snapshots.close();
     Deno.removeSync(this.base, { recursive: true });
   }
 
@@ -141,7 +141,7 @@ for (const repository of [true, false]) {
   };
 
   Deno.test(`Snapshots of ${kind}: edits, new files, deletions, renames, modes, binary files`, async () => {
-    using yard = yardOf();
+    await using yard = yardOf();
     yard.write("edit.txt", "one\ntwo\n");
     yard.write("old name.txt", Array.from({ length: 30 }, (_, i) => `line ${i}\n`).join(""));
     yard.write("gone.txt", "bye\n");
@@ -180,7 +180,7 @@ for (const repository of [true, false]) {
   });
 
   Deno.test(`Snapshots of ${kind}: a file becomes a directory, a directory a link`, async () => {
-    using yard = yardOf();
+    await using yard = yardOf();
     yard.write("a", "file\n");
     yard.write("d/x", "x\n");
     yard.write("e/y", "y\n");
@@ -199,7 +199,7 @@ for (const repository of [true, false]) {
   });
 
   Deno.test(`Snapshots of ${kind}: odd names`, async () => {
-    using yard = yardOf();
+    await using yard = yardOf();
     for (const name of ODD) yard.write(name, "before\n");
     if (repository) yard.commit();
     const files = await turn(yard, () => {
@@ -216,7 +216,7 @@ for (const repository of [true, false]) {
   });
 
   Deno.test(`Snapshots of ${kind}: nothing changed is null, and one turn follows the other`, async () => {
-    using yard = yardOf();
+    await using yard = yardOf();
     yard.write("f", "1\n");
     assertEquals(await turn(yard, () => {}), []);
     await yard.snapshots.before();
@@ -229,7 +229,7 @@ for (const repository of [true, false]) {
   });
 
   Deno.test(`Snapshots of ${kind}: a file that was ignored before is not the turn's`, async () => {
-    using yard = yardOf();
+    await using yard = yardOf();
     yard.write(".gitignore", "*.secret\nout/\n");
     yard.write("key.secret", "s\n");
     yard.write("out/old", "o\n");
@@ -243,7 +243,7 @@ for (const repository of [true, false]) {
 }
 
 Deno.test("Snapshots leave index, objects and refs of the repository as they are", async () => {
-  using yard = new Yard();
+  await using yard = new Yard();
   yard.git("init", "-q");
   yard.write("f", "1\n");
   yard.write("staged", "1\n");
@@ -265,7 +265,7 @@ Deno.test("Snapshots leave index, objects and refs of the repository as they are
 });
 
 Deno.test("Snapshots see work that was not committed as the turn's starting point", async () => {
-  using yard = new Yard();
+  await using yard = new Yard();
   yard.git("init", "-q");
   yard.write("f", "1\n2\n3\n");
   yard.commit();
@@ -283,7 +283,7 @@ Deno.test("Snapshots see work that was not committed as the turn's starting poin
 
 Deno.test("Snapshots of a directory in a repository: only its own files, patch from the top", async () => {
   const base = Deno.realPathSync(Deno.makeTempDirSync());
-  using yard = new Yard({}, join(base, "top/sub dir"));
+  await using yard = new Yard({}, join(base, "top/sub dir"));
   try {
     new Deno.Command("git", { args: ["init", "-q"], cwd: join(base, "top") }).outputSync();
     Deno.writeTextFileSync(join(base, "top/above"), "a\n");
@@ -303,7 +303,7 @@ Deno.test("Snapshots of a directory in a repository: only its own files, patch f
 
 Deno.test("Snapshots of a directory its repository ignores: the patch applies there", async () => {
   const base = Deno.realPathSync(Deno.makeTempDirSync());
-  using yard = new Yard({}, join(base, "top/built/here"));
+  await using yard = new Yard({}, join(base, "top/built/here"));
   try {
     new Deno.Command("git", { args: ["init", "-q"], cwd: join(base, "top") }).outputSync();
     Deno.writeTextFileSync(join(base, "top/.gitignore"), "built/\n");
@@ -321,7 +321,7 @@ Deno.test("Snapshots of a directory its repository ignores: the patch applies th
 });
 
 Deno.test("Snapshots leave out nested repositories, our own directory and ignored files", async () => {
-  using yard = new Yard();
+  await using yard = new Yard();
   yard.git("init", "-q");
   yard.write(".gitignore", "*.log\n");
   for (const name of ["empty", "inner"]) yard.git("init", "-q", name);
@@ -343,7 +343,7 @@ Deno.test("Snapshots leave out nested repositories, our own directory and ignore
 });
 
 Deno.test("Snapshots follow the repository's line ends", async () => {
-  using yard = new Yard();
+  await using yard = new Yard();
   yard.git("init", "-q");
   yard.git("config", "core.autocrlf", "true");
   yard.write("f", "a\r\nb\r\n");
@@ -354,7 +354,7 @@ Deno.test("Snapshots follow the repository's line ends", async () => {
 });
 
 Deno.test("Snapshots.keep() covers a directory that is too large as a whole", async () => {
-  using yard = new Yard({ plainFiles: 3 });
+  await using yard = new Yard({ plainFiles: 3 });
   for (let i = 0; i < 5; i++) yard.write(`f${i}`, "1\n");
   yard.write("pic", new Uint8Array([0, 1]));
   Deno.symlinkSync("/etc", yard.path("out"));
@@ -383,7 +383,7 @@ Deno.test("Snapshots.keep() covers a directory that is too large as a whole", as
 });
 
 Deno.test("Snapshots.keep() covers a repository inside a directory that has none", async () => {
-  using yard = new Yard();
+  await using yard = new Yard();
   yard.git("init", "-q", "clone");
   yard.write("clone/f", "1\n");
   assertEquals(await yard.snapshots.before(), "plain");
@@ -397,7 +397,7 @@ Deno.test("Snapshots.keep() covers a repository inside a directory that has none
 });
 
 Deno.test("Snapshots leave out large files and give up on too many or too slow", async () => {
-  using yard = new Yard({ fileBytes: 1000, files: 5, patchBytes: 3000 });
+  await using yard = new Yard({ fileBytes: 1000, files: 5, patchBytes: 3000 });
   yard.git("init", "-q");
   await yard.snapshots.before();
   yard.write("large", "x".repeat(2000));
@@ -413,7 +413,7 @@ Deno.test("Snapshots leave out large files and give up on too many or too slow",
     (await assertRejects(() => yard.snapshots.after(), AppError)).code,
     "patch_too_large",
   );
-  yard.snapshots.close();
+  await yard.snapshots.close();
   yard.snapshots = yard.watch({ ms: 1 });
   assertEquals(
     (await assertRejects(() => yard.snapshots.before(), AppError)).code,
@@ -422,7 +422,7 @@ Deno.test("Snapshots leave out large files and give up on too many or too slow",
 });
 
 Deno.test("Snapshots survive the end of their shell and hand little of the environment on", async () => {
-  using yard = new Yard();
+  await using yard = new Yard();
   yard.git("init", "-q");
   yard.git("config", "filter.spy.clean", "env > ../env; cat");
   yard.write(".gitattributes", "*.spied filter=spy\n");
