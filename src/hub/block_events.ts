@@ -38,7 +38,7 @@ export function blockEvents(
       for (const key of changed) {
         if (
           key === "status" || key === "tool_name" || key === "tool_input" ||
-          key === "tool_output"
+          key === "tool_output" || key === "question"
         ) Object.assign(update, { [key]: view[key] });
       }
       events.push([TO_CHAT.blockUpdated, update]);

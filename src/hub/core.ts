@@ -4,6 +4,7 @@ import { type ProviderKind, type TaskWorkdirEvent, TO_CHAT } from "../protocol/m
 import { Auth, openVault } from "./auth/mod.ts";
 import { blockEvents } from "./block_events.ts";
 import { Ingest } from "./ingest.ts";
+import { PersonQuestions } from "./questions.ts";
 import { Presence, type PresentDevice } from "./presence.ts";
 import { Settings } from "./settings.ts";
 import { type DispatchRow, openStore, type Store } from "./store/mod.ts";
@@ -32,6 +33,7 @@ export class HubCore {
   readonly presence: Presence;
   readonly ingest: Ingest;
   readonly turns: Turns;
+  readonly questions: PersonQuestions;
   readonly views: Views;
   readonly timings: HubTimings;
   readonly port: number;
@@ -51,15 +53,19 @@ export class HubCore {
       lost: (device) => this.#lost(device),
       gone: (device, silent) => this.#gone(device, silent),
     });
-    this.turns = new Turns({
+    const parts = {
       store: this.store,
       presence: this.presence,
       audience: {
-        toUser: (...args) => this.audience.toUser(...args),
-        toTask: (...args) => this.audience.toTask(...args),
+        toUser: (...args: Parameters<Audience["toUser"]>) => this.audience.toUser(...args),
+        toTask: (...args: Parameters<Audience["toTask"]>) => this.audience.toTask(...args),
       },
       timings: this.timings,
       ingest: () => this.ingest,
+    };
+    this.questions = new PersonQuestions(parts);
+    this.turns = new Turns({
+      ...parts,
       provider: (userId) => this.settings.provider(userId),
       hubUrl: () => this.url,
       slotsChanged: (...args) => this.slotsChanged(...args),
@@ -79,6 +85,7 @@ export class HubCore {
           ...(data as object),
         }),
       directory: (dispatch) => this.#directoryChanged(dispatch),
+      waiting: (dispatch, waiting) => this.questions.waiting(dispatch, waiting),
       settled: (dispatch, transcript, end) =>
         this.turns.settled(dispatch, end, transcript.textUnits),
       deviceEnded: (dispatch) => this.turns.deviceEnded(dispatch),

@@ -1,5 +1,5 @@
 /** Builds `task:execute`: the flat request of the Wegent protocol, as far as this hub fills it. */
-import type { ExecuteRequest, ProviderKind } from "../protocol/mod.ts";
+import type { ExecuteRequest, PermissionRule, ProviderKind } from "../protocol/mod.ts";
 import type { DirectoryFields } from "./directories.ts";
 import type { SubtaskRow, TaskRow, UserRow } from "./store/mod.ts";
 
@@ -20,6 +20,8 @@ export interface RequestParts {
   deviceId: string;
   provider: Provider;
   directory: DirectoryFields;
+  /** What the person has allowed for the conversation. */
+  rules: readonly PermissionRule[];
   /** Address of this hub without a trailing slash. */
   hubUrl: string;
 }
@@ -77,6 +79,8 @@ export function executionRequest(
     execution_target_type: "local",
     device_id: deviceId,
     ...directory,
+    permission_mode: task.permission_mode,
+    permission_rules: parts.rules,
     auth_token: "",
     skill_identity_token: "",
     backend_url: hubUrl,

@@ -3,7 +3,12 @@
  * one commit for everything that arrived meanwhile, and only then the acknowledgements.
  */
 import { AppError, errorText } from "../platform/mod.ts";
-import { type EventAck, type ResponseEnvelope, TERMINAL_EVENTS } from "../protocol/mod.ts";
+import {
+  type EventAck,
+  type PermissionRule,
+  type ResponseEnvelope,
+  TERMINAL_EVENTS,
+} from "../protocol/mod.ts";
 import { chatDirectory, effectiveDirectory } from "./directories.ts";
 import type { DispatchRow, Store, TurnEnd } from "./store/mod.ts";
 import type { Effective } from "./store/workdirs.ts";
@@ -28,6 +33,8 @@ export interface IngestSink {
   passed(dispatch: DispatchRow, event: string, data: unknown): void;
   /** The device has said where the turn works. */
   directory(dispatch: DispatchRow): void;
+  /** The turn waits for its person, or does not any more; not told of a turn that is settled. */
+  waiting(dispatch: DispatchRow, waits: boolean): void;
   /** The turn is settled. */
   settled(dispatch: DispatchRow, transcript: Transcript, end: TurnEnd): void;
   /** The device has ended its run; nothing more comes of it. */
@@ -49,6 +56,10 @@ interface LiveRun {
   /** Said by the device and not stored yet. */
   directory: Effective | null;
   chatPath: string | null;
+  /** Allowed for the conversation and not stored yet. */
+  rules: PermissionRule[];
+  /** Open questions as stored. */
+  asking: number;
   dirty: boolean;
   waiting: { ack: Ack; error: string | null; expected?: number }[];
   passed: { event: string; data: unknown }[];
@@ -165,7 +176,7 @@ export class Ingest {
 
   /** One run's share of the commit; a run that cannot be stored does not harm the others. */
   #store(run: LiveRun, stored: Map<LiveRun, BlockChange[]>): void {
-    const { tasks, runs, workdirs, db } = this.store;
+    const { tasks, runs, workdirs, permissions, db } = this.store;
     try {
       const changes = db.transaction(() => {
         if (run.end) run.transcript?.finish();
@@ -176,6 +187,9 @@ export class Ingest {
         }
         const { task_id, device_id } = run.dispatch;
         if (run.directory) workdirs.report(task_id, device_id, run.directory);
+        for (const rule of run.rules) permissions.addRule(task_id, rule);
+        const asking = run.transcript?.openQuestions ?? run.asking;
+        if (asking !== run.asking) permissions.setOpen(run.dispatch.id, asking);
         if (run.chatPath) workdirs.setChatPath(task_id, device_id, run.chatPath);
         if (run.deviceEnded) tasks.setDeviceState(run.dispatch.id, "ended");
         if (run.end && tasks.end(run.dispatch, run.end) && run.transcript) {
@@ -213,6 +227,10 @@ export class Ingest {
     }
     if (run.directory) this.sink.directory(dispatch);
     run.directory = run.chatPath = null;
+    run.rules = [];
+    const asking = transcript?.openQuestions ?? run.asking;
+    if (!end && (asking > 0) !== (run.asking > 0)) this.sink.waiting(dispatch, asking > 0);
+    run.asking = asking;
     if (end && dispatch.state === "open") {
       dispatch.state = "closed";
       this.sink.settled(
@@ -263,7 +281,11 @@ export class Ingest {
       } else if (event_type === "response.workdir") run.directory = effectiveDirectory(data);
       else if (event_type === "response.status.updated") {
         if (run.passed.length < 10) run.passed.push({ event: event_type, data });
-      } else transcript.apply(event_type, data);
+      } else {
+        const rule = event_type === "response.permission.resolved" && allowedRule(transcript, data);
+        transcript.apply(event_type, data);
+        if (rule) run.rules.push(rule);
+      }
       return null;
     } catch (error) {
       if (error instanceof AppError) return error.message;
@@ -343,6 +365,8 @@ export class Ingest {
       deviceEnded: false,
       directory: null,
       chatPath: null,
+      rules: [],
+      asking: dispatch.open_questions,
       dirty: false,
       waiting: [],
       passed: [],
@@ -358,6 +382,15 @@ export class Ingest {
     run.transcript ??= this.store.runs.load(run.dispatch.id);
     return run.transcript;
   }
+}
+
+/** What the person has just allowed for the conversation. */
+function allowedRule(
+  transcript: Transcript,
+  { request_id, outcome }: Readonly<Record<string, unknown>>,
+): PermissionRule | null {
+  if (outcome !== "allowed_always") return null;
+  return transcript.openQuestion(String(request_id))?.rule ?? null;
 }
 
 function sessionKey(

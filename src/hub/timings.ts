@@ -10,6 +10,8 @@ export interface HubTimings {
   cancelConfirmMs: number;
   /** Wait for the acknowledgement of `task:execute`. @default 5000 */
   executeAckMs: number;
+  /** Wait for the acknowledgement of `task:answer`. @default 5000 */
+  answerAckMs: number;
   /** Wait for the answer of `device:open_directory`. @default 10000 */
   openDirectoryMs: number;
 }
@@ -20,5 +22,6 @@ export const DEFAULT_TIMINGS: HubTimings = {
   reconcileGraceMs: 10_000,
   cancelConfirmMs: 15_000,
   executeAckMs: 5_000,
+  answerAckMs: 5_000,
   openDirectoryMs: 10_000,
 };

@@ -2,14 +2,18 @@
  * One run's transcript: response events of a device become an ordered list of blocks (text, thinking,
  * tools). Pure: what changed since the last look is handed out for the database and the browsers.
  */
-import type { BlockView } from "../protocol/mod.ts";
-import { AppError } from "../platform/mod.ts";
+import {
+  type BlockView,
+  type PermissionRequested,
+  permissionRequested,
+  type PermissionResolved,
+  permissionResolved,
+  type QuestionView,
+} from "../protocol/mod.ts";
+import { id, isObject, object, output, OWN, parsedArguments, payload, text } from "./event_data.ts";
 
 /** Most UTF-16 units one run may store; what comes after is left out, and the transcript says so. */
 const MAX_RUN_UNITS = 32 * 1024 * 1024;
-
-/** Begins the ids of blocks this hub makes of deltas; others keep the id the device gave them. */
-const OWN = "~";
 
 /** A block and what is new about it. */
 export interface Block {
@@ -45,6 +49,8 @@ export class Transcript {
   #textUnits = 0;
   #units = 0;
   #full = false;
+  /** Tool calls that wait for the person, by the question's id. */
+  readonly #questions = new Map<string, Block>();
 
   get textUnits(): number {
     return this.#textUnits;
@@ -56,10 +62,21 @@ export class Transcript {
       .join("");
   }
 
+  /** Questions to the person that wait for an answer. */
+  get openQuestions(): number {
+    return this.#questions.size;
+  }
+
+  /** The question with this id, if it is open. */
+  openQuestion(requestId: string): QuestionView | undefined {
+    return this.#questions.get(requestId)?.view.question;
+  }
+
   /** Adds a block read from the database. */
   restore(view: BlockView): void {
     const content = view.content ?? "";
-    this.#add({ ...view }, content);
+    const block = this.#add({ ...view }, content);
+    if (view.question?.outcome === "open") this.#questions.set(view.question.request_id, block);
   }
 
   /** The blocks as a browser sees them. */
@@ -99,6 +116,10 @@ export class Transcript {
           "error",
           output(data.failure_reason),
         );
+      case "response.permission.requested":
+        return this.#asked(payload(permissionRequested, data));
+      case "response.permission.resolved":
+        return this.#answered(payload(permissionResolved, data));
       case "response.block.created":
         return this.#blockCreated(object(data.block));
       case "response.block.updated":
@@ -106,8 +127,11 @@ export class Transcript {
     }
   }
 
-  /** The run has ended: nothing streams any more. */
+  /** The run has ended: nothing streams any more, and nobody waits for an answer. */
   finish(): void {
+    for (const request_id of [...this.#questions.keys()]) {
+      this.#answered({ request_id, outcome: "withdrawn", message: null, answers: [] });
+    }
     for (const block of this.blocks) {
       if (block.view.status === "streaming") this.#set(block, "status", "done");
     }
@@ -240,6 +264,41 @@ export class Transcript {
     if (status) this.#set(block, "status", status);
   }
 
+  #asked({ tool_use_id, tool_name, ...asked }: PermissionRequested): void {
+    const block = this.#tool(id(tool_use_id)) ?? this.#create({
+      id: tool_use_id,
+      type: "tool",
+      status: "pending",
+      timestamp: Date.now(),
+      tool_use_id,
+      tool_name,
+      tool_input: asked.input,
+    });
+    const { request_id, kind, input, truncated, reason, rule, questions } = asked;
+    this.#units += JSON.stringify([input, questions]).length;
+    this.#set(block, "question", {
+      request_id,
+      kind,
+      input,
+      truncated,
+      reason,
+      rule,
+      questions,
+      outcome: "open",
+      message: null,
+      answers: [],
+    });
+    this.#questions.set(request_id, block);
+  }
+
+  #answered({ request_id, outcome, message, answers }: PermissionResolved): void {
+    const block = this.#questions.get(request_id);
+    const question = block?.view.question;
+    this.#questions.delete(request_id);
+    if (!block || !question) return;
+    this.#set(block, "question", { ...question, outcome, message, answers });
+  }
+
   #tool(callId: string): Block | undefined {
     const block = this.#byId.get(callId);
     return block?.view.type === "tool" ? block : undefined;
@@ -344,54 +403,4 @@ function blockStatus(value: unknown): BlockView["status"] | null {
     default:
       return null;
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function object(value: unknown): Data {
-  if (isObject(value)) return value;
-  throw invalid("an object is missing");
-}
-
-/** A string; null and absence count as empty. */
-function text(value: unknown, name: string): string {
-  if (typeof value === "string") return value;
-  if (value === null || value === undefined) return "";
-  throw invalid(`"${name}" is not text`);
-}
-
-/** A tool's output; structured output becomes JSON text. */
-function output(value: unknown): string {
-  if (value === null || value === undefined) return "";
-  return typeof value === "string" ? value : JSON.stringify(value) ?? "";
-}
-
-/** An id that is not blank. */
-function id(value: unknown): string {
-  if (
-    typeof value === "string" && value.trim() && value.length <= 200 &&
-    !value.startsWith(OWN)
-  ) return value;
-  throw invalid("the id of the call is missing");
-}
-
-/** Arguments as JSON text; text that was cut short is shown as it is. */
-function parsedArguments(value: unknown): unknown {
-  if (isObject(value)) return value;
-  if (typeof value !== "string" || value === "") return undefined;
-  try {
-    return JSON.parse(value);
-  } catch (error) {
-    if (error instanceof SyntaxError) return value;
-    throw error;
-  }
-}
-
-function invalid(what: string): AppError {
-  return new AppError(
-    "invalid_event",
-    `Invalid event data format: ${what}`,
-  );
 }

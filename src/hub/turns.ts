@@ -103,8 +103,11 @@ export class Turns {
       );
       const dispatch = tasks.addDispatch(user.id, turn, deviceId);
       bindDirectory(this.seam.store, task, deviceId, directoryChoice(message));
+      if (message.permission_mode) {
+        this.seam.store.permissions.setMode(task.id, message.permission_mode);
+      }
       return {
-        task,
+        task: tasks.task(user.id, task.id)!,
         userMessage,
         turn: tasks.subtask(turn.id)!,
         dispatch,
@@ -286,6 +289,7 @@ export class Turns {
       ...ids,
       status: end.status,
       progress: 100,
+      waiting: false,
       completed_at: new Date().toISOString(),
     });
     this.seam.slotsChanged(dispatch.user_id, dispatch.device_id);
@@ -404,7 +408,7 @@ export class Turns {
   }
 
   #request(dispatch: DispatchRow): object {
-    const { tasks, users, workdirs } = this.seam.store;
+    const { tasks, users, workdirs, permissions } = this.seam.store;
     const user = users.byId(dispatch.user_id);
     const task = tasks.task(dispatch.user_id, dispatch.task_id);
     const turn = tasks.subtask(dispatch.subtask_id);
@@ -418,6 +422,7 @@ export class Turns {
       prompt: tasks.promptOf(turn),
       deviceId: dispatch.device_id,
       provider: this.seam.provider(user.id),
+      rules: permissions.rules(task.id),
       directory: directoryFields(workdirs.get(task.id, dispatch.device_id)),
       hubUrl: this.seam.hubUrl(),
     });

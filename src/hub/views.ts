@@ -34,14 +34,17 @@ export class Views {
     return this.store.devices.list(userId).map((row) => this.device(row));
   }
 
-  task(row: TaskRow, status?: SubtaskStatus): TaskView {
+  /** `known` spares a look into the database. */
+  task(row: TaskRow, known: { status?: SubtaskStatus; waiting?: boolean } = {}): TaskView {
     return {
       task_id: row.id,
       title: row.title,
-      status: status ??
+      status: known.status ??
         this.store.tasks.subtasks(row.id, 0, 1)[0]?.status ?? "COMPLETED",
       device_id: row.device_id,
       workdir: row.device_id ? this.directory(row.id, row.device_id) : null,
+      permission_mode: row.permission_mode,
+      waiting: known.waiting ?? this.store.permissions.waiting(row.id),
       created_at: row.created_at,
       updated_at: row.updated_at,
     };

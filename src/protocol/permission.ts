@@ -27,11 +27,13 @@ export const permissionRule = z.looseObject({
   /** The tool, or `Read` or `Edit` for all tools that read or change files. */
   tool: z.string().min(1).max(200),
   /** The command, host or directory it holds for; null: every use of the tool. */
-  match: z.string().min(1).max(MAX_RULE).nullable(),
+  match: z.string().min(1).max(MAX_RULE).refine((text) =>
+    !text.includes("\0") && text.isWellFormed()
+  ).nullable(),
 });
 export type PermissionRule = z.infer<typeof permissionRule>;
 
-/** The rule, or null where it would be longer than one may be. */
+/** The rule, or null where it would be longer than one may be or cannot be kept. */
 export function ruleOf(tool: string, match: string | null): PermissionRule | null {
   const rule = permissionRule.safeParse({ tool, match });
   return rule.success ? rule.data : null;

@@ -222,7 +222,7 @@ function taskRoutes(app: Hono<Env>, core: HubCore): void {
   const { tasks } = core.store;
   app.get("/api/tasks", (c) => {
     const items = tasks.tasks(c.get("user").id, MAX_TASKS).map((row) =>
-      core.views.task(row, row.status)
+      core.views.task(row, { status: row.status, waiting: row.waiting === 1 })
     );
     return c.json({ items, total: items.length });
   });

@@ -3,18 +3,20 @@ import type { Namespace, Socket } from "socket.io";
 import type { z } from "zod";
 import { AppError } from "../../platform/mod.ts";
 import {
+  chatAnswer,
   chatCancel,
   chatRetry,
   chatSend,
   FROM_CHAT,
   parsePayload,
+  setPermissionMode,
   taskJoin,
   taskLeave,
   TO_CHAT,
 } from "../../protocol/mod.ts";
 import { isExpired, type Login } from "../auth/mod.ts";
 import type { HubCore } from "../core.ts";
-import { type Ack, receive } from "./receive.ts";
+import { type Ack, receive, refuse } from "./receive.ts";
 import type { Audience } from "../turns.ts";
 
 /** Most conversations one page may watch at a time. */
@@ -89,6 +91,16 @@ class BrowserConnection {
       }
       case FROM_CHAT.retry:
         return this.#retry(parsePayload(chatRetry, payload, name), ack);
+      case FROM_CHAT.answer: {
+        const given = parsePayload(chatAnswer, payload, name);
+        const answered = this.core.questions.answer(this.#login.user.id, given);
+        return void answered.then(ack, (error) => refuse(this.core, name, error, ack));
+      }
+      case FROM_CHAT.setPermissionMode: {
+        const { task_id, permission_mode } = parsePayload(setPermissionMode, payload, name);
+        this.core.questions.setMode(this.#login.user.id, task_id, permission_mode);
+        return ack({ success: true });
+      }
       case FROM_CHAT.join:
         return this.#join(parsePayload(taskJoin, payload, name), ack);
       case FROM_CHAT.leave: {
@@ -124,8 +136,15 @@ class BrowserConnection {
     core.audience.toUser(
       user.id,
       created ? TO_CHAT.taskCreated : TO_CHAT.taskStatus,
-      { ...core.views.task(task, turn.status), progress: 0, completed_at: null },
+      {
+        ...core.views.task(task, { status: turn.status, waiting: false }),
+        progress: 0,
+        completed_at: null,
+      },
     );
+    if (message.permission_mode && !created) {
+      core.questions.tellMode(task.id, task.permission_mode);
+    }
     core.turns.start(dispatch);
   }
 

@@ -24,11 +24,16 @@ export function receive(
     try {
       handle(name, args, ack);
     } catch (error) {
-      const known = toAppError(error);
-      if (known.code === "internal_error") {
-        core.log("error", `Event ${name} failed`, { error: errorText(error) });
-        ack({ error: "Internal error" });
-      } else ack({ error: known.message });
+      refuse(core, name, error, ack);
     }
   });
+}
+
+/** Answers an event that failed. */
+export function refuse(core: HubCore, name: string, error: unknown, ack: Ack): void {
+  const known = toAppError(error);
+  if (known.code === "internal_error") {
+    core.log("error", `Event ${name} failed`, { error: errorText(error) });
+    ack({ error: "Internal error" });
+  } else ack({ error: known.message });
 }

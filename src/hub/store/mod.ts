@@ -1,6 +1,7 @@
 /** Everything the hub remembers, in one SQLite database. */
 import { type Database, openDatabase } from "./database.ts";
 import { DeviceStore } from "./devices.ts";
+import { PermissionStore } from "./permissions.ts";
 import { RunStore } from "./runs.ts";
 import { TaskStore } from "./tasks.ts";
 import { UserStore } from "./users.ts";
@@ -18,6 +19,7 @@ export interface Store {
   readonly devices: DeviceStore;
   readonly tasks: TaskStore;
   readonly runs: RunStore;
+  readonly permissions: PermissionStore;
   readonly workdirs: WorkdirStore;
 }
 
@@ -34,6 +36,7 @@ export function openStore(dataDir: string): Store {
     devices: new DeviceStore(db),
     tasks: new TaskStore(db),
     runs: new RunStore(db),
+    permissions: new PermissionStore(db),
     workdirs: new WorkdirStore(db),
   };
 }

@@ -13,6 +13,7 @@ interface BlockRow {
   tool_name: string | null;
   tool_input: string | null;
   tool_output: StoredText | null;
+  question: string | null;
   content: StoredText;
 }
 
@@ -82,7 +83,7 @@ export class RunStore {
   #insert(dispatchId: number, index: number, view: BlockView): void {
     this.db.run(
       `INSERT INTO blocks (dispatch_id, idx, block_id, type, status, timestamp, tool_name, tool_input,
-         tool_output) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         tool_output, question) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       dispatchId,
       index,
       view.id,
@@ -92,17 +93,19 @@ export class RunStore {
       view.tool_name ?? null,
       inputText(view),
       view.tool_output === undefined ? null : encodeText(view.tool_output),
+      questionText(view),
     );
   }
 
   #update(dispatchId: number, index: number, view: BlockView): void {
     this.db.run(
-      `UPDATE blocks SET status = ?, tool_name = ?, tool_input = ?, tool_output = ?
+      `UPDATE blocks SET status = ?, tool_name = ?, tool_input = ?, tool_output = ?, question = ?
          WHERE dispatch_id = ? AND idx = ?`,
       view.status,
       view.tool_name ?? null,
       inputText(view),
       view.tool_output === undefined ? null : encodeText(view.tool_output),
+      questionText(view),
       dispatchId,
       index,
     );
@@ -111,6 +114,10 @@ export class RunStore {
 
 function inputText(view: BlockView): string | null {
   return view.tool_input === undefined ? null : JSON.stringify(view.tool_input) ?? null;
+}
+
+function questionText(view: BlockView): string | null {
+  return view.question ? JSON.stringify(view.question) : null;
 }
 
 function viewOf(row: BlockRow, content: string): BlockView {
@@ -129,5 +136,6 @@ function viewOf(row: BlockRow, content: string): BlockView {
     ...(row.tool_output !== null && {
       tool_output: decodeText(row.tool_output),
     }),
+    ...(row.question !== null && { question: JSON.parse(row.question) }),
   };
 }

@@ -169,6 +169,21 @@ CREATE TABLE task_workdirs (
   CHECK (policy NOT IN ('managed', 'chat') OR workdir IS NULL)
 ) WITHOUT ROWID;
 `,
+  `
+-- Whether the agent of a conversation asks, what it has asked, and what was allowed for good.
+ALTER TABLE tasks ADD COLUMN permission_mode TEXT NOT NULL DEFAULT 'bypass'
+  CHECK (permission_mode IN ('bypass', 'ask'));
+ALTER TABLE blocks ADD COLUMN question TEXT;
+ALTER TABLE dispatches ADD COLUMN open_questions INTEGER NOT NULL DEFAULT 0
+  CHECK (open_questions >= 0);
+CREATE TABLE task_permissions (
+  id INTEGER PRIMARY KEY,
+  task_id INTEGER NOT NULL REFERENCES tasks(id),
+  tool TEXT NOT NULL CHECK (length(tool) BETWEEN 1 AND 200),
+  match TEXT CHECK (length(match) BETWEEN 1 AND 4000)
+);
+CREATE UNIQUE INDEX task_permissions_rule ON task_permissions(task_id, tool, coalesce(match, ''));
+`,
 ];
 
 /**

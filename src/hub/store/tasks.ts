@@ -1,6 +1,6 @@
 /** Conversations, their messages, and which device was asked to run which turn. */
 import { AppError } from "../../platform/mod.ts";
-import type { RunningTask, SubtaskStatus } from "../../protocol/mod.ts";
+import type { PermissionMode, RunningTask, SubtaskStatus } from "../../protocol/mod.ts";
 import { type Database, nowText } from "./database.ts";
 import { decodeText, encodeText, type StoredText } from "./text.ts";
 
@@ -9,6 +9,7 @@ export interface TaskRow {
   user_id: number;
   title: string;
   device_id: string | null;
+  permission_mode: PermissionMode;
   created_at: string;
   updated_at: string;
 }
@@ -45,6 +46,8 @@ export interface DispatchRow {
   /** `accepted`: the device acknowledged or sent an event; `ended`: its terminal event was seen. */
   device_state: "unsent" | "sent" | "accepted" | "ended";
   cancel_requested: number;
+  /** Questions of it that wait for the person. */
+  open_questions: number;
   created_at: string;
 }
 
@@ -83,9 +86,11 @@ export class TaskStore {
   tasks(
     userId: number,
     limit: number,
-  ): (TaskRow & { status: SubtaskStatus })[] {
+  ): (TaskRow & { status: SubtaskStatus; waiting: number })[] {
     return this.db.all(
-      `SELECT t.*, coalesce((SELECT status FROM subtasks s WHERE s.task_id = t.id AND role = 'assistant'
+      `SELECT t.*, EXISTS (SELECT 1 FROM subtasks s JOIN dispatches d ON d.subtask_id = s.id
+           AND d.state = 'open' AND d.open_questions > 0 WHERE s.task_id = t.id
+           AND s.status = 'RUNNING') AS waiting, coalesce((SELECT status FROM subtasks s WHERE s.task_id = t.id AND role = 'assistant'
          ORDER BY message_id DESC LIMIT 1), 'COMPLETED') AS status
        FROM tasks t WHERE user_id = ? AND is_deleted = 0 ORDER BY updated_at DESC, id DESC LIMIT ?`,
       userId,

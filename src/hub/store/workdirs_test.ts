@@ -19,12 +19,21 @@ function opened(dir: string): { store: Store; userId: number; taskId: number } {
   return { store, userId, taskId: task.id };
 }
 
-Deno.test("a database without directories gets them and keeps what it holds", () => {
+/** Takes back the steps after the first shape. */
+const FIRST_SHAPE = `
+DROP TABLE task_workdirs;
+DROP TABLE task_permissions;
+ALTER TABLE tasks DROP COLUMN permission_mode;
+ALTER TABLE blocks DROP COLUMN question;
+ALTER TABLE dispatches DROP COLUMN open_questions;
+PRAGMA user_version = 1`;
+
+Deno.test("a database of the first shape gets what came later and keeps what it holds", () => {
   withDirectory((dir) => {
     const { store, userId, taskId } = opened(dir);
     store.db.close();
     const old = new DatabaseSync(`${dir}/hub.sqlite`);
-    old.exec("DROP TABLE task_workdirs; PRAGMA user_version = 1");
+    old.exec(FIRST_SHAPE);
     old.close();
     const again = openStore(dir);
     try {
@@ -37,7 +46,10 @@ Deno.test("a database without directories gets them and keeps what it holds", ()
         notice: null,
       });
       assertEquals(again.workdirs.get(taskId, "dev-1")?.path, "/p");
-      assertEquals(again.db.get("PRAGMA user_version"), { user_version: 2 });
+      assertEquals(again.tasks.task(userId, taskId)?.permission_mode, "bypass");
+      again.permissions.setMode(taskId, "ask");
+      assertEquals(again.tasks.task(userId, taskId)?.permission_mode, "ask");
+      assertEquals(again.db.get("PRAGMA user_version"), { user_version: 3 });
     } finally {
       again.db.close();
     }
