@@ -1,0 +1,122 @@
+/** An execution request → what to start: arguments, environment, the thread's settings. Starts nothing. */
+import { AppError, isSecretHeader, isSecretName } from "../../platform/mod.ts";
+import { codexUsesOwnLogin, type ExecuteRequest } from "../../protocol/mod.ts";
+import { type AgentPlan, MARK_VARIABLE, type SessionFacts } from "../runtime.ts";
+import { applyProxy, baseEnvironment, secretsOf } from "./environment.ts";
+import { mcpServers } from "./mcp.ts";
+import { overrideArgs, type TomlValue } from "./overrides.ts";
+import { KEY_VARIABLE, managedProvider, personalProvider } from "./provider.ts";
+import { objectOf, turnSettings } from "./settings.ts";
+
+type Env = Readonly<Record<string, string>>;
+
+/** How to start Codex for a request. */
+export interface CodexPlan extends AgentPlan {
+  /** Arguments after the program. */
+  readonly args: readonly string[];
+  /** Members of `thread/start` and `thread/resume`; may hold secrets, for they go through a pipe. */
+  readonly thread: Readonly<Record<string, unknown>>;
+  readonly tempDir: string;
+}
+
+/** Codex' own sandboxes that are narrower than none; see `docs/codex.md`. */
+const TIGHTER = new Set(["workspace-write", "read-only"]);
+/** Lets the device's owner narrow what Codex may do; it cannot be widened. */
+const SANDBOX_VARIABLE = "WEGENT_CODEX_SANDBOX";
+
+/** Nothing is sent, fetched or looked up that the turn does not need. */
+const QUIET: readonly (readonly [string, TomlValue])[] = [
+  ["analytics.enabled", false],
+  ["feedback.enabled", false],
+  ["check_for_update_on_startup", false],
+  ["features.plugins", false],
+  ["features.apps", false],
+];
+
+/** Makes the plan for a request. `inherited` is the executor's own environment. */
+export async function buildPlan(
+  request: ExecuteRequest,
+  facts: SessionFacts,
+  inherited: Env,
+): Promise<CodexPlan> {
+  const ownLogin = codexUsesOwnLogin(request);
+  const settings = turnSettings(request);
+  const env = await baseEnvironment(facts, inherited, ownLogin);
+  applyProxy(env, request);
+  const provider = ownLogin
+    ? personalProvider(request, inherited)
+    : await managedProvider(request, facts, env, inherited);
+  const overrides: (readonly [string, TomlValue])[] = [
+    ...QUIET,
+    // Codex would delete a login of the owner that is of another kind.
+    ...(!ownLogin && facts.configDir !== null ? [["forced_login_method", "api"] as const] : []),
+    ...provider.overrides,
+    // Commands must carry the mark whatever the owner's configuration lets them inherit.
+    [`shell_environment_policy.set.${MARK_VARIABLE}`, facts.mark],
+    ...(ownLogin ? [] : [["shell_environment_policy.exclude", [KEY_VARIABLE]] as const]),
+  ];
+  const servers = mcpServers(request);
+  const instructions = instructionsOf(request);
+  const thread = {
+    approvalPolicy: "never",
+    sandbox: sandboxOf(inherited),
+    cwd: facts.workdir,
+    ...(provider.id !== null && { modelProvider: provider.id }),
+    ...(instructions !== "" && { developerInstructions: instructions }),
+    config: {
+      ...provider.config,
+      ...Object.fromEntries(
+        Object.entries(servers).map(([name, server]) => [`mcp_servers.${name}`, server]),
+      ),
+    },
+  };
+  const args = overrideArgs(overrides);
+  const { model, effort, summary, serviceTier } = settings;
+  return {
+    args: [...(model === null ? [] : overrideArgs([["model", model]])), ...args, "app-server"],
+    env,
+    files: [],
+    secrets: secretsOf(env, [...provider.secrets, ...serverSecrets(servers)]),
+    // Each turn names model and effort itself.
+    fingerprint: fingerprintOf([args, thread], env),
+    thread: {
+      ...thread,
+      ...(model !== null && { model }),
+      ...(serviceTier !== null && { serviceTier }),
+      config: {
+        ...thread.config,
+        model_reasoning_effort: effort,
+        ...(summary !== null && { model_reasoning_summary: summary }),
+      },
+    },
+    tempDir: facts.tempDir,
+  };
+}
+
+/** The order in which variables are listed is not the same each time. */
+function fingerprintOf(plan: unknown, env: Env): string {
+  return JSON.stringify([plan, Object.entries(env).sort(([a], [b]) => a < b ? -1 : 1)]);
+}
+
+function instructionsOf(request: ExecuteRequest): string {
+  const system = request.system_prompt || request.bot[0]?.system_prompt || "";
+  return [system, request.kb_meta_prompt].map((part) => part.trim()).filter(Boolean).join("\n\n");
+}
+
+function sandboxOf(inherited: Env): string {
+  const wanted = (inherited[SANDBOX_VARIABLE] ?? "").trim();
+  if (wanted === "" || wanted === "danger-full-access") return "danger-full-access";
+  if (TIGHTER.has(wanted)) return wanted;
+  throw new AppError("codex_sandbox", `${SANDBOX_VARIABLE} has no meaning "${wanted}"`, {
+    remedy: "Set it to workspace-write or read-only, or leave it out",
+  });
+}
+
+/** Headers and variables of servers that hold secrets. */
+function serverSecrets(servers: Readonly<Record<string, Record<string, unknown>>>): string[] {
+  const pairs = (map: unknown) => Object.entries(objectOf(map) ?? {}).map(([k, v]) => [k, `${v}`]);
+  return Object.values(servers).flatMap(({ http_headers: headers, env }) => [
+    ...pairs(headers).filter(([name = "", value = ""]) => isSecretHeader(name, value)),
+    ...pairs(env).filter(([name = "", value = ""]) => isSecretName(name, value)),
+  ]).map(([, value = ""]) => value);
+}

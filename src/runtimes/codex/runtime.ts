@@ -1,0 +1,26 @@
+/** Codex as a runtime. */
+import type { AgentPlan, AgentProcess, Runtime, StartOptions } from "../runtime.ts";
+import { buildPlan, type CodexPlan } from "./plan.ts";
+import { CodexProcess } from "./process.ts";
+
+/** See `../runtime.ts`. */
+export const codex: Runtime = {
+  name: "codex",
+  label: "Codex",
+  capabilities: { steer: true, resume: true, images: true, permissions: true },
+  plan: buildPlan,
+  start(plan: AgentPlan, options: StartOptions): AgentProcess {
+    const { launch, binary, cwd, env, session } = options;
+    // Only plans of this runtime come here: the host asks one runtime for both.
+    const { args, thread, tempDir, secrets, env: planned } = plan as CodexPlan;
+    return CodexProcess.start({
+      argv: [...launch, binary, ...args],
+      env: { ...planned, ...env },
+      cwd,
+      secrets,
+      session,
+      thread,
+      tempDir,
+    });
+  },
+};
