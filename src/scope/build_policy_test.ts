@@ -153,6 +153,17 @@ Deno.test("buildPolicy() takes no variable's word that our state or a home is a 
   }
 });
 
+Deno.test("buildPolicy() gives a preparation places of its own, kept from the agent", () => {
+  using world = home();
+  const { input } = world;
+  const own = join(input.hostDir, "changes");
+  const { host, agent, prepare } = buildPolicy({ ...input, prepareWrite: [own] }).boxes;
+  assert(prepare?.write.includes(own));
+  assert(host?.write.some((tree) => own.startsWith(`${tree}/`)), "the host has it too");
+  assert(!agent?.write.some((tree) => own === tree || own.startsWith(`${tree}/`)));
+  assertEquals(prepare?.denyRead, [input.home]);
+});
+
 Deno.test("buildPolicy() adds what the configuration denies and allows", () => {
   using world = home();
   const { input } = world;

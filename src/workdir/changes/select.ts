@@ -1,5 +1,5 @@
 /** Which of the files that git names go into a snapshot. */
-import { dirname, join } from "../../platform/std/path.ts";
+import { dirname, join, SEPARATOR } from "../../platform/std/path.ts";
 
 /** A list of names from git, judged. */
 export interface Selection {
@@ -40,7 +40,7 @@ export function selectFiles(
   const linked = linkFinder(base);
   for (const name of new Set(names)) {
     const path = join(base, name);
-    if (ignored.some((tree) => path === tree || path.startsWith(`${tree}/`))) continue;
+    if (ignored.some((tree) => isBelow(tree, path))) continue;
     if (name.endsWith("/")) {
       nested.push(name);
       continue;
@@ -56,6 +56,11 @@ export function selectFiles(
     }
   }
   return { take, gone, nested, large, bytes };
+}
+
+/** True for `tree` and everything in it. */
+export function isBelow(tree: string, path: string): boolean {
+  return path === tree || path.startsWith(`${tree}${SEPARATOR}`);
 }
 
 /** Files of `names` that can be opened: one that cannot would end the whole snapshot. */

@@ -1,10 +1,10 @@
 /** Snapshots of a workdir before and after a turn, and what lies between them. */
 import { AppError, ensurePrivateDir, removeIfExists } from "../../platform/mod.ts";
-import { dirname, join, relative } from "../../platform/std/path.ts";
+import { dirname, isAbsolute, join, relative, SEPARATOR } from "../../platform/std/path.ts";
 import { localGitEnvironment } from "../prepare/git.ts";
 import { withGitConfig } from "../prepare/git_environment.ts";
 import { NO_REPOSITORY, SCRIPT } from "./script.ts";
-import { readableFiles, selectFiles, type Selection } from "./select.ts";
+import { isBelow, readableFiles, selectFiles, type Selection } from "./select.ts";
 import { BoxedShell } from "./shell.ts";
 import { parseSummary } from "./summary.ts";
 import {
@@ -262,12 +262,13 @@ export class Snapshots {
   #inside(path: string): string | null {
     const { workdir, ignored } = this.places;
     if (path.includes("\0")) return null;
-    const absolute = path.startsWith("/") ? path : join(workdir, path);
+    const absolute = isAbsolute(path) ? path : join(workdir, path);
     const place = realParent(absolute);
     if (place === null) return null;
-    const name = relative(workdir, place);
-    if (name === "" || name === ".." || name.startsWith("../")) return null;
-    if (ignored.some((tree) => place === tree || place.startsWith(`${tree}/`))) return null;
+    if (place === workdir || !isBelow(workdir, place)) return null;
+    if (ignored.some((tree) => isBelow(tree, place))) return null;
+    // As git names it.
+    const name = relative(workdir, place).split(SEPARATOR).join("/");
     return /(?:^|\/)\.git(?:\/|$)/.test(name) ? null : name;
   }
 
