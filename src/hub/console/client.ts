@@ -4,10 +4,14 @@ import type { io as typedIo, Socket } from "socket.io-client";
 import {
   type BlockUpdate,
   type BlockView,
+  type ChatAnswer,
   type ChatChunk,
   type DeviceInfo,
   type JoinAck,
+  type PermissionMode,
   type SubtaskView,
+  type TaskPermissionEvent,
+  type TaskView,
   type TaskWorkdirEvent,
 } from "../../protocol/mod.ts";
 import { api, ApiError, storedToken, storeToken } from "./api.ts";
@@ -17,6 +21,7 @@ import {
   applyBlockUpdated,
   applyChunk,
   applyEnd,
+  applyPermission,
   applyStart,
   applyStatus,
   applyWorkdir,
@@ -25,7 +30,14 @@ import {
   GAP,
 } from "./conversation.ts";
 import { choiceFields } from "./directory.ts";
-import { chosenDevice, getState, nextDirectory, rememberChoice, setState } from "./state.ts";
+import {
+  chosenDevice,
+  getState,
+  lastPermission,
+  nextDirectory,
+  rememberChoice,
+  setState,
+} from "./state.ts";
 
 /** The library's browser build has no types of its own. */
 const io: typeof typedIo = untypedIo;
@@ -90,7 +102,8 @@ export function signOut(reason: string | null = null): void {
 async function enter(): Promise<void> {
   try {
     const { user_name } = await api.me();
-    setState({ user: user_name, starting: false, signInError: null });
+    const permission = lastPermission();
+    setState({ user: user_name, starting: false, signInError: null, permission });
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) {
       return signOut("Your sign-in has expired. Sign in again.");
@@ -148,12 +161,16 @@ function listen(opened: Socket): void {
     if (!known) void refreshTasks();
     else {
       setState({
-        tasks: tasks.map((t) => t.task_id === event.task_id ? { ...t, status: event.status } : t),
+        tasks: tasks.map((t) => t.task_id === event.task_id ? withStatus(t, event) : t),
       });
     }
     queue(event, (c) => applyStatus(c, event));
   });
   opened.on("task:workdir", (e: TaskWorkdirEvent) => queue(e, (c) => applyWorkdir(c, e)));
+  opened.on(
+    "task:permission_mode",
+    (e: TaskPermissionEvent) => queue(e, (c) => applyPermission(c, e)),
+  );
   opened.on("chat:start", (e: StartEvent) => queue(e, (c) => applyStart(c, e)));
   opened.on("chat:message", (e: SubtaskView) => queue(e, () => GAP));
   opened.on("chat:chunk", (e: ChatChunk) => queue(e, (c) => applyChunk(c, e)));
@@ -189,11 +206,16 @@ interface StatusEvent {
   subtask_id?: number;
   status: SubtaskView["status"];
   cancelling?: boolean;
+  waiting?: boolean;
 }
 type StartEvent = TurnEvent & { attempt: number; device_id: string };
 type CreatedEvent = TurnEvent & { block: BlockView };
 type DoneEvent = TurnEvent & { result: { value: string } };
 type ErrorEvent = TurnEvent & { error: string; type?: string };
+
+function withStatus(task: TaskView, { status, waiting }: StatusEvent): TaskView {
+  return { ...task, status, waiting: waiting ?? task.waiting };
+}
 
 /** Events before the state was loaded are part of it already: the hub keeps their order. */
 function queue(event: { task_id: number }, apply: (c: Conversation) => Applied): void {
@@ -338,6 +360,7 @@ export function send(text: string): Promise<boolean> {
       ...(state.taskId !== null && { task_id: state.taskId }),
       ...(device && { device_id: device.device_id }),
       ...choiceFields(directory, state.taskId === null),
+      ...(state.taskId === null && { permission_mode: state.permission }),
     });
     if (device && directory) rememberChoice(state.user, device.device_id, directory);
     if (getState().taskId !== state.taskId) return;
@@ -349,6 +372,31 @@ export function send(text: string): Promise<boolean> {
 
 export function cancel(subtaskId: number): Promise<boolean> {
   return act(() => request("chat:cancel", { subtask_id: subtaskId }));
+}
+
+/** What a person says to a question. */
+export type GivenAnswer = Pick<ChatAnswer, "decision"> & Partial<ChatAnswer>;
+
+/** @returns True when the device has taken the answer, or nobody waits for it any more. */
+export function answer(
+  subtask_id: number,
+  request_id: string,
+  given: GivenAnswer,
+): Promise<boolean> {
+  return act(async () => {
+    const { closed } = await request<{ closed: boolean }>("chat:answer", {
+      ...given,
+      subtask_id,
+      request_id,
+    });
+    const { taskId } = getState();
+    if (closed && taskId !== null) await join(taskId);
+    setState({ notice: null });
+  });
+}
+
+export function setPermissionMode(task_id: number, permission_mode: PermissionMode) {
+  return act(() => request("task:set_permission_mode", { task_id, permission_mode }));
 }
 
 export function retry(turn: SubtaskView): Promise<boolean> {

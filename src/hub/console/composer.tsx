@@ -5,6 +5,7 @@ import { openTurn } from "./conversation.ts";
 import { deviceOption } from "./device_text.ts";
 import { DirectoryControl } from "./directory_view.tsx";
 import { Lamp } from "./lamp.tsx";
+import { NewPermission } from "./permission_view.tsx";
 import { chosenDevice, setState, useSelect } from "./state.ts";
 
 export function Composer() {
@@ -55,6 +56,7 @@ export function Composer() {
           {device && <Lamp device={device} />}
           <DevicePicker />
           <DirectoryControl />
+          <NewPermission />
           <span class="grow" />
           {turn
             ? (

@@ -5,6 +5,7 @@ import type {
   ChatChunk,
   JoinAck,
   SubtaskView,
+  TaskPermissionEvent,
   TaskView,
   TaskWorkdirEvent,
 } from "../../protocol/mod.ts";
@@ -125,6 +126,14 @@ export function applyWorkdir(
   { device_id, workdir }: TaskWorkdirEvent,
 ): Conversation {
   return { ...conversation, task: { ...conversation.task, device_id, workdir } };
+}
+
+/** `task:permission_mode`: whether the agent asks from now on. */
+export function applyPermission(
+  conversation: Conversation,
+  { permission_mode }: TaskPermissionEvent,
+): Conversation {
+  return { ...conversation, task: { ...conversation.task, permission_mode } };
 }
 
 export function isFinal(message: SubtaskView): boolean {

@@ -4,6 +4,7 @@ import { Composer } from "./composer.tsx";
 import { DirectoryDialog } from "./directory_dialog.tsx";
 import { DirectoryLine, DirectoryNotice } from "./directory_view.tsx";
 import { Message } from "./message.tsx";
+import { TaskPermission } from "./permission_view.tsx";
 import { setState, useSelect } from "./state.ts";
 
 /** Messages drawn at first; older ones are a click away. */
@@ -32,6 +33,7 @@ export function ConversationView() {
           <h1 title={title ?? undefined}>{title ?? "New conversation"}</h1>
           <DirectoryLine />
         </div>
+        <TaskPermission />
       </header>
       <DirectoryNotice />
       {taskId === null ? <Welcome /> : <Transcript key={taskId} />}

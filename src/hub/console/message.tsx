@@ -5,6 +5,8 @@ import type { BlockView, SubtaskView } from "../../protocol/mod.ts";
 import { retry } from "./client.ts";
 import { isFinal } from "./conversation.ts";
 import { Markdown } from "./markdown_view.tsx";
+import { isOpen } from "./question_text.ts";
+import { Question } from "./question_view.tsx";
 import { useSelect } from "./state.ts";
 import { ToolBlock } from "./tool_block.tsx";
 
@@ -33,15 +35,24 @@ function Turn({ message, last }: { message: SubtaskView; last: boolean }) {
       data-status={message.status}
       aria-busy={!isFinal(message)}
     >
-      {message.blocks.map((block) => <Block key={block.id} block={block} />)}
+      {message.blocks.map((block) => (
+        <Block key={block.id} block={block} subtaskId={message.subtask_id} />
+      ))}
       {!hasText && isFinal(message) && message.content && <Markdown text={message.content} />}
       <TurnState message={message} last={last} />
     </article>
   );
 }
 
-const Block = memo(({ block }: { block: BlockView }) => {
-  if (block.type === "tool") return <ToolBlock block={block} />;
+const Block = memo(({ block, subtaskId }: { block: BlockView; subtaskId: number }) => {
+  if (block.type === "tool") {
+    return (
+      <div class="call">
+        <ToolBlock block={block} />
+        <Question block={block} subtaskId={subtaskId} />
+      </div>
+    );
+  }
   if (block.type === "thinking") return <Thinking block={block} />;
   return (
     <div class="text" data-testid="block-text">
@@ -70,15 +81,23 @@ function Thinking({ block }: { block: BlockView }) {
   );
 }
 
+/** Brings keyboard and screen reader to what waits for the person. */
+function goToQuestion(): void {
+  document.querySelector<HTMLElement>('[data-testid="question-title"]')?.focus();
+}
+
 function TurnState({ message, last }: { message: SubtaskView; last: boolean }) {
   const queued = useSelect((s) =>
     s.devices.find((d) => d.device_id === message.device_id)
       ?.queued_task_ids.includes(message.task_id) ?? false
   );
+  const waiting = message.blocks.some(isOpen);
   if (message.status === "COMPLETED") return null;
   if (!isFinal(message)) {
     const text = message.cancelling
       ? "Cancelling…"
+      : waiting
+      ? "Waiting for your answer"
       : queued
       ? "Queued: waiting for a free slot on the device"
       : message.blocks.length === 0
@@ -91,7 +110,12 @@ function TurnState({ message, last }: { message: SubtaskView; last: boolean }) {
         data-testid={`state-${message.subtask_id}`}
         data-queued={queued}
       >
-        <span class="spinner" aria-hidden="true" /> {text}
+        <span class={waiting ? "dot waiting" : "spinner"} aria-hidden="true" /> {text}
+        {waiting && (
+          <button type="button" class="link" data-testid="question-go" onClick={goToQuestion}>
+            Go to the question
+          </button>
+        )}
       </p>
     );
   }

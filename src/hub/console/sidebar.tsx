@@ -72,6 +72,7 @@ const TASK_STATUS: Readonly<Record<TaskView["status"], string>> = {
 
 function TaskItem({ task }: { task: TaskView }) {
   const current = useSelect((s) => s.taskId) === task.task_id;
+  const status = task.waiting ? "waiting for you" : TASK_STATUS[task.status];
   const remove = () => {
     if (confirm(`Delete the conversation “${task.title}”?`)) void deleteTask(task.task_id);
   };
@@ -85,12 +86,13 @@ function TaskItem({ task }: { task: TaskView }) {
         onClick={() => void openTask(task.task_id)}
       >
         <span
-          class={`dot ${task.status.toLowerCase()}`}
+          class={`dot ${task.waiting ? "waiting" : task.status.toLowerCase()}`}
           role="img"
-          aria-label={TASK_STATUS[task.status]}
-          title={TASK_STATUS[task.status]}
+          aria-label={status}
+          title={status}
         />
         <span class="title">{task.title}</span>
+        {task.waiting && <span class="tag" data-testid="task-waiting">Waiting for you</span>}
       </button>
       <button
         type="button"

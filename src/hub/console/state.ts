@@ -1,6 +1,12 @@
 /** The page's state: one object, replaced as a whole, and the components that watch parts of it. */
 import { useEffect, useState } from "preact/hooks";
-import type { DeviceInfo, DirectoryChoice, SettingsView, TaskView } from "../../protocol/mod.ts";
+import type {
+  DeviceInfo,
+  DirectoryChoice,
+  PermissionMode,
+  SettingsView,
+  TaskView,
+} from "../../protocol/mod.ts";
 import type { Conversation } from "./conversation.ts";
 import { parseChoice } from "./directory.ts";
 
@@ -23,6 +29,8 @@ export interface State {
   /** Directory chosen for the next message, if that goes to this device. */
   directory: { deviceId: string; choice: DirectoryChoice } | null;
   directoryOpen: boolean;
+  /** Whether the agent of the next new conversation asks. */
+  permission: PermissionMode;
   /** The notice about a directory that was read and put away. */
   dismissed: string | null;
   /** A sentence about what went wrong. */
@@ -44,6 +52,7 @@ let state: State = {
   deviceId: null,
   directory: null,
   directoryOpen: false,
+  permission: "bypass",
   dismissed: null,
   notice: null,
   sidebar: false,
@@ -119,4 +128,17 @@ export function rememberChoice(
 
 function choiceKey(user: string | null, deviceId: string): string {
   return `wegent-hub-directory:${JSON.stringify([user, deviceId])}`;
+}
+
+const PERMISSION_KEY = "wegent-hub-permission";
+
+/** What this browser chose last for a new conversation. */
+export function lastPermission(): PermissionMode {
+  return localStorage.getItem(PERMISSION_KEY) === "ask" ? "ask" : "bypass";
+}
+
+/** Chooses for the next new conversation, and for those after it. */
+export function rememberPermission(permission: PermissionMode): void {
+  localStorage.setItem(PERMISSION_KEY, permission);
+  setState({ permission });
 }

@@ -104,7 +104,7 @@ export class Permissions {
     if (!ask || questions.length === 0) return { behavior: "deny", message: UNASKED };
     const answer = await ask({ kind: "form", tool, reason: null, rule: null, questions }, signal);
     if (answer === null) return null;
-    if (answer.decision !== "answer") return { behavior: "deny", message: denial(answer) };
+    if (answer.decision !== "answer") return { behavior: "deny", message: noAnswer(answer) };
     return {
       behavior: "allow",
       updatedInput: { ...tool.input, answers: chosen(tool.input, answer) },
@@ -129,6 +129,13 @@ function denial({ message }: PersonAnswer): string {
   return why
     ? `${DENIED}, and says: ${why}`
     : `${DENIED}. Do not try the same in another way; go on without it, or say what you need it for.`;
+}
+
+function noAnswer({ message }: PersonAnswer): string {
+  const why = message.trim();
+  return `The person did not answer${
+    why ? `, and says: ${why}` : ""
+  }. Decide yourself and say what you assumed.`;
 }
 
 /** True for what needs no question: edits inside the working directory and the agent's bookkeeping. */
