@@ -206,7 +206,7 @@ export class CodexHarness {
  * Events in a form to compare: pieces of text that follow each other are joined, what differs from run to
  * run is left out.
  */
-export function golden(events: readonly ResponseEvent[]): unknown[] {
+export function golden(events: readonly ResponseEvent[]): unknown[][] {
   const rows: unknown[][] = [];
   for (const { event, data } of events) {
     const name = event.replace(/^response\./, "");

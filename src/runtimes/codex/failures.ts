@@ -1,4 +1,6 @@
 /** Failed turns in words a person understands, with a code a server's page can explain. */
+import * as z from "zod";
+import { parseJson } from "../../platform/mod.ts";
 import type { ErrorCode } from "../../protocol/mod.ts";
 import type { Failure } from "../runtime.ts";
 import type { TurnError } from "./messages.ts";
@@ -103,6 +105,13 @@ export function describeFailure(error: TurnError | null | undefined): Failure {
       message: join(`The model's server ${words} (${status})`, detail),
     };
   }
+  // A server's own words for a refusal come as they are.
+  if (error.message.trimStart().startsWith("{")) {
+    return {
+      code: "provider_error",
+      message: join("The model's server refused the request", detail),
+    };
+  }
   if (CONNECTION.includes(name)) {
     return { code: "network_error", message: join("The connection to the model failed", detail) };
   }
@@ -136,7 +145,15 @@ function detailOf({ message, additionalDetails }: TurnError): string {
   const more = additionalDetails && !message.includes(additionalDetails)
     ? ` (${additionalDetails})`
     : "";
-  return (message + more).trim().slice(0, 1500);
+  return (said(message) + more).trim().slice(0, 1500);
+}
+
+const answer = z.looseObject({ error: z.looseObject({ message: z.string() }) });
+
+/** The message of an answer in JSON, else the text itself. */
+function said(text: string): string {
+  const parsed = text.trimStart().startsWith("{") ? answer.safeParse(parseJson(text)).data : null;
+  return parsed?.error.message ?? text;
 }
 
 function join(words: string, detail: string): string {

@@ -71,6 +71,12 @@ const NOTIFICATIONS = {
     ...ofTurn,
     tokenUsage: z.record(z.string(), z.unknown()),
   }),
+  "mcpServer/startupStatus/updated": z.looseObject({
+    threadId: text,
+    name: z.string(),
+    status: z.string(),
+    error: text,
+  }),
   error: z.looseObject({ ...ofTurn, error: turnError, willRetry: z.boolean().nullish() }),
 } as const;
 

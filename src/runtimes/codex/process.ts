@@ -58,6 +58,13 @@ const STDERR_CHARS = 8000;
 /** Limit for the answer to a request that starts something. */
 const START_MS = 60_000;
 const UNKNOWN_THREAD = -32600;
+/** Servers that fail are told of up to this number. */
+const MAX_TROUBLES = 20;
+
+type StartupStatus = Extract<
+  CodexMessage,
+  { method: "mcpServer/startupStatus/updated" }
+>["params"];
 
 /** See the module comment. */
 export class CodexProcess implements AgentProcess {
@@ -76,6 +83,7 @@ export class CodexProcess implements AgentProcess {
   #exited = false;
   #stopping: Promise<void> | null = null;
   #malformed = 0;
+  readonly #troubles: string[] = [];
 
   private constructor(child: Deno.ChildProcess, private readonly command: CodexCommand) {
     this.#child = child;
@@ -137,6 +145,11 @@ export class CodexProcess implements AgentProcess {
   }
   get tempDir(): string {
     return this.command.tempDir;
+  }
+
+  /** What went wrong beside the conversation since the last call, in words for people. */
+  takeTroubles(): string[] {
+    return this.#troubles.splice(0);
   }
 
   turn(request: TurnRequest): AgentTurn {
@@ -241,8 +254,14 @@ export class CodexProcess implements AgentProcess {
     const message = readNotification(method, params);
     if (message === "malformed") this.#malformed++;
     if (typeof message === "string") return;
+    if (message.method === "mcpServer/startupStatus/updated") return this.#server(message.params);
     // Agents that this one has started have threads of their own.
     if (message.params.threadId === this.#threadId) this.#listener?.onMessage(message);
+  }
+
+  #server({ name, status, error }: StartupStatus): void {
+    if (status !== "failed" || this.#troubles.length >= MAX_TROUBLES) return;
+    this.#troubles.push(`The MCP server "${name}" did not start: ${(error ?? "").slice(0, 500)}`);
   }
 
   // Output -----------------------------------------------------------------------------------------

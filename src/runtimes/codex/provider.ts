@@ -77,6 +77,9 @@ export async function managedProvider(
       [`${table}.base_url`, url],
       [`${table}.wire_api`, "responses"],
       [`${table}.env_key`, KEY_VARIABLE],
+      // Together ten attempts; Codex' own limits would be thirty.
+      [`${table}.request_max_retries`, 1],
+      [`${table}.stream_max_retries`, 4],
     ],
     config: headers.length > 0 ? headerConfig(id, headers) : {},
     secrets: [key, ...secret.map(([, value]) => value)],

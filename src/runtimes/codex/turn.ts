@@ -185,6 +185,8 @@ export class CodexTurn implements AgentTurn {
   #take(message: CodexMessage): void {
     const { method, params } = message;
     this.#lastSign = performance.now();
+    if (method === "mcpServer/startupStatus/updated") return;
+    this.#tellTroubles();
     if (method === "turn/started") return this.#identify(params.turn.id);
     // What an earlier turn left running still reports itself.
     const turnId = method === "turn/completed" ? params.turn.id : params.turnId;
@@ -195,6 +197,12 @@ export class CodexTurn implements AgentTurn {
     if (!mapper.outcome) return;
     this.#held = mapper.outcome;
     this.#release();
+  }
+
+  #tellTroubles(): void {
+    for (const trouble of this.process.takeTroubles()) {
+      this.turn.append(this.turn.builder.reasoning(`${trouble}\n`));
+    }
   }
 
   #release(): void {

@@ -1,0 +1,85 @@
+/**
+ * A small MCP server with the tools `echo` and `fail`, over standard input and output when it is run as a
+ * program, or over HTTP on 127.0.0.1.
+ */
+interface Call {
+  readonly id?: number | string;
+  readonly method?: string;
+  readonly params?: { readonly name?: string; readonly arguments?: { readonly text?: string } };
+}
+
+const TOOLS = ["echo", "fail"].map((name) => ({
+  name,
+  description: `Does ${name}`,
+  inputSchema: { type: "object", properties: { text: { type: "string" } } },
+}));
+
+/** The result of a request; undefined for a notification. */
+function answer({ id, method, params }: Call): unknown {
+  if (id === undefined) return undefined;
+  const result = (value: unknown) => ({ jsonrpc: "2.0", id, result: value });
+  switch (method) {
+    case "initialize":
+      return result({
+        protocolVersion: "2025-06-18",
+        capabilities: { tools: {} },
+        serverInfo: { name: "test", version: "1" },
+      });
+    case "tools/list":
+      return result({ tools: TOOLS });
+    case "tools/call": {
+      const text = params?.arguments?.text ?? "";
+      const said = params?.name === "fail" ? `no ${text}` : `echo ${text}`;
+      return result({ content: [{ type: "text", text: said }], isError: params?.name === "fail" });
+    }
+    default:
+      return { jsonrpc: "2.0", id, error: { code: -32601, message: "Not supported" } };
+  }
+}
+
+/** How to run it as a program: a record of a request's `mcp_servers`. */
+export function stdioServer(): { command: string; args: string[]; env: Record<string, string> } {
+  // No import: it runs without this project's configuration.
+  const path = new URL(import.meta.url).pathname;
+  return {
+    command: Deno.execPath(),
+    args: ["run", "--no-config", "--no-lock", "--quiet", "--allow-env", path],
+    env: { DENO_NO_UPDATE_CHECK: "1", DENO_DIR: Deno.env.get("DENO_DIR") ?? "" },
+  };
+}
+
+/** The server over HTTP, and the headers of the requests it got. */
+export class HttpMcpServer {
+  readonly headers: Headers[] = [];
+  readonly #server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    (request) => this.#handle(request),
+  );
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}/mcp`;
+  }
+
+  async #handle(request: Request): Promise<Response> {
+    this.headers.push(request.headers);
+    if (request.method !== "POST") return new Response(null, { status: 405 });
+    const reply = answer(await request.json() as Call);
+    return reply === undefined ? new Response(null, { status: 202 }) : Response.json(reply);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+  }
+}
+
+if (import.meta.main) {
+  let rest = "";
+  for await (const part of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + part).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines.filter(Boolean)) {
+      const reply = answer(JSON.parse(line) as Call);
+      if (reply !== undefined) console.log(JSON.stringify(reply));
+    }
+  }
+}
