@@ -79,7 +79,8 @@ if (import.meta.main) {
     rest = lines.pop() ?? "";
     for (const line of lines.filter(Boolean)) {
       const reply = answer(JSON.parse(line) as Call);
-      if (reply !== undefined) console.log(JSON.stringify(reply));
+      if (reply === undefined) continue;
+      await Deno.stdout.write(new TextEncoder().encode(JSON.stringify(reply) + "\n"));
     }
   }
 }
