@@ -20,6 +20,7 @@ Usage: wegent-executor [command] [flags]
   restart       Replace the device's process; running agents go on
   roots         Directories sessions may work in: roots list|add|remove
   permissions   Each fence around agents: what it allows, whether it is active
+  agents        Agents' programs found here, which is used: agents list|install
   config        Show or change settings: config get|set|path
   version       Print the version
 

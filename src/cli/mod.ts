@@ -20,6 +20,7 @@ const COMMANDS: Record<string, () => Promise<{ default: Command }>> = {
   restart: () => import("./restart.ts"),
   roots: () => import("./roots.ts"),
   permissions: () => import("./permissions.ts"),
+  agents: () => import("./agents.ts"),
   config: () => import("./config.ts"),
   version: () => import("./version.ts"),
   help: () => import("./help.ts"),

@@ -1,0 +1,173 @@
+/** Looks for an agent's CLI in every place, for showing all of them; choosing one is the runtime's. */
+import { signalProcess } from "../platform/mod.ts";
+import { compareVersions } from "../runtimes/mod.ts";
+import { isAbsolute, join } from "../platform/std/path.ts";
+
+const VERSION_MS = 10_000;
+const LOGIN_SHELL_MS = 3000;
+
+/** Where a CLI was found, in the order of precedence. */
+export type CandidateSource =
+  | "explicit path"
+  | "state directory"
+  | "login shell"
+  | "path"
+  | "known place";
+
+/** One CLI on this machine. */
+export interface Candidate {
+  readonly path: string;
+  readonly source: CandidateSource;
+  /** Null: it does not run. */
+  readonly version: string | null;
+}
+
+/** Where to look. Paths are absolute. */
+export interface CandidatePlaces {
+  /** File name of the CLI. */
+  readonly name: string;
+  readonly explicit: string | null;
+  /** Where this program installs it. */
+  readonly installed: string;
+  /** Directories below the owner's home in which it usually lies. */
+  readonly homeDirs: readonly string[];
+  readonly userHome: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** All CLIs, each path once, in the order of precedence; an explicit path is listed even when missing. */
+export async function listCandidates(places: CandidatePlaces): Promise<Candidate[]> {
+  const found = new Map<string, CandidateSource>();
+  for (const [source, path] of await paths(places)) {
+    if (!found.has(path) && (source === "explicit path" || isFile(path))) found.set(path, source);
+  }
+  return await Promise.all(
+    [...found].map(async ([path, source]) => ({ path, source, version: await versionOf(path) })),
+  );
+}
+
+async function paths(places: CandidatePlaces): Promise<[CandidateSource, string][]> {
+  const { name, explicit, installed, homeDirs, userHome, env } = places;
+  const inDirs = (source: CandidateSource, dirs: readonly string[]) =>
+    dirs.filter(isAbsolute).map((dir): [CandidateSource, string] => [source, join(dir, name)]);
+  const shell = await loginShellPath(env["SHELL"], env);
+  const usual = Deno.build.os === "windows" ? [] : ["/usr/local/bin", "/opt/homebrew/bin"];
+  return [
+    ...(explicit ? [["explicit path", explicit] as [CandidateSource, string]] : []),
+    ["state directory", installed],
+    ...inDirs("login shell", splitPath(shell)),
+    ...inDirs("path", splitPath(env["PATH"])),
+    ...inDirs("known place", [...homeDirs.map((dir) => join(userHome, dir)), ...usual]),
+  ];
+}
+
+function splitPath(path: string | null | undefined): string[] {
+  return (path ?? "").split(Deno.build.os === "windows" ? ";" : ":");
+}
+
+const asked = new Map<string, Promise<string | null>>();
+
+/**
+ * `PATH` as a login shell has it: a service's is short, and version managers add theirs there. The shell
+ * is asked once; one that takes longer than three seconds knows nothing.
+ */
+export function loginShellPath(
+  shell: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string | null> {
+  if (!shell || !isAbsolute(shell) || Deno.build.os === "windows") return Promise.resolve(null);
+  const known = asked.get(shell);
+  if (known) return known;
+  const answer = askShell(shell, env);
+  asked.set(shell, answer);
+  return answer;
+}
+
+async function askShell(
+  shell: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string | null> {
+  // `env` and not `$PATH`: some shells write lists in another way.
+  const out = await output(shell, ["-lc", "/usr/bin/env"], LOGIN_SHELL_MS, env);
+  return out?.split("\n").findLast((line) => line.startsWith("PATH="))?.slice(5) ?? null;
+}
+
+async function versionOf(path: string): Promise<string | null> {
+  const env = { ...Deno.env.toObject(), CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" };
+  return (await output(path, ["--version"], VERSION_MS, env))?.match(/\d+\.\d+\.\d+/)?.[0] ?? null;
+}
+
+/** Standard output of a program that ends well within `ms`, else null; what it leaves is not waited for. */
+async function output(
+  command: string,
+  args: string[],
+  ms: number,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string | null> {
+  let child: Deno.ChildProcess;
+  try {
+    child = new Deno.Command(command, {
+      args,
+      clearEnv: true,
+      env: Object.fromEntries(
+        Object.entries(env).filter((pair) => pair[1] !== undefined),
+      ) as Record<
+        string,
+        string
+      >,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+  } catch (error) {
+    // Missing, not executable, or of another platform: it says nothing, whatever the reason.
+    if (error instanceof Error) return null;
+    throw error;
+  }
+  let ended = false;
+  const status = child.status.finally(() => ended = true);
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), ms);
+  try {
+    // A pipe stays open while something the program left behind holds it: the end of time closes it.
+    const gone = new Promise<null>((r) => abort.signal.addEventListener("abort", () => r(null)));
+    const text = collect(child.stdout, abort.signal);
+    if (!(await Promise.race([status, gone]))?.success) return null;
+    return await Promise.race([text, gone]);
+  } finally {
+    clearTimeout(timer);
+    abort.abort();
+    if (!ended) signalProcess(child.pid, "SIGKILL");
+  }
+}
+
+const MAX_OUTPUT = 1024 * 1024;
+
+async function collect(stream: ReadableStream<Uint8Array>, signal: AbortSignal): Promise<string> {
+  const reader = stream.getReader();
+  signal.addEventListener("abort", () => void reader.cancel());
+  const decoder = new TextDecoder();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done || text.length > MAX_OUTPUT) return text;
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
+/** Why a CLI is not the one in use. */
+export function whyNot(candidate: Candidate, minimum: string, used: string | null): string | null {
+  if (candidate.version === null) return "it does not run";
+  if (compareVersions(candidate.version, minimum) < 0) return `it is older than ${minimum}`;
+  return candidate.path === used ? null : "another one comes before it";
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch (error) {
+    // Whatever is in the way there, it is no CLI.
+    if (error instanceof Error) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,166 @@
+/** `wegent-executor agents`: the agents' CLIs on this machine, which one is used, and installing one. */
+import type { Settings } from "../config/mod.ts";
+import { AppError, EXIT, toAppError } from "../platform/mod.ts";
+import { join } from "../platform/std/path.ts";
+import {
+  CLAUDE_MINIMUM,
+  CLAUDE_VERSION,
+  ensureClaude,
+  findClaude,
+  installClaude,
+} from "../runtimes/mod.ts";
+import { type Candidate, listCandidates, whyNot } from "./_agent_candidates.ts";
+import { parseFlags, type Usage, usageError } from "./arguments.ts";
+import { configSources, loadSettings } from "./environment.ts";
+import { note, print, printJson, progressBar } from "./output.ts";
+
+const USAGE: Usage = {
+  name: "agents",
+  examples: ["wegent-executor agents", "wegent-executor agents install claude"],
+  summary:
+    "Shows the agents' programs found on this machine, which one is used and why the others are not,\n" +
+    "or installs one for this program alone. What is installed is checked against a known hash.",
+  positionals: "[list | install NAME]",
+  maxPositionals: 2,
+  flags: [
+    { name: "json", help: "Print the list as JSON" },
+    { name: "config", value: "FILE", help: "Another configuration file" },
+  ],
+};
+
+/** An agent's program as this command shows and installs it. */
+interface AgentProgram {
+  /** Name on the command line. */
+  readonly name: string;
+  readonly label: string;
+  /** Oldest version that is used, and the one that is installed. */
+  readonly minimum: string;
+  readonly version: string;
+  /** What a person may type instead of `agents install`. */
+  readonly byHand: string;
+  list(settings: Settings): Promise<Candidate[]>;
+  /** The one a device uses now; null: none, so it would be installed. @throws {AppError} */
+  used(settings: Settings): Promise<string | null>;
+  /** @returns Its path. @throws {AppError} */
+  install(settings: Settings): Promise<string>;
+}
+
+const CLAUDE: AgentProgram = {
+  name: "claude",
+  label: "Claude Code",
+  minimum: CLAUDE_MINIMUM,
+  version: CLAUDE_VERSION,
+  byHand: "npm install -g @anthropic-ai/claude-code@latest",
+  list: ({ agent, paths, userHome }) => {
+    const name = Deno.build.os === "windows" ? "claude.exe" : "claude";
+    return listCandidates({
+      name,
+      explicit: agent.claudeBinary,
+      installed: join(paths.agents, "claude", CLAUDE_VERSION, name),
+      homeDirs: [".local/bin", ".claude/local", ".npm-global/bin", ".bun/bin"],
+      userHome,
+      env: Deno.env.toObject(),
+    });
+  },
+  used: async ({ agent, paths, userHome }) => {
+    const common = { installDir: paths.agents, userHome, env: Deno.env.toObject() };
+    // With an explicit path nothing is ever installed.
+    if (agent.claudeBinary) {
+      return (await ensureClaude({ ...common, configured: agent.claudeBinary })).path;
+    }
+    return (await findClaude(common))?.path ?? null;
+  },
+  install: ({ paths }) =>
+    installClaude({
+      installDir: paths.agents,
+      env: Deno.env.toObject(),
+      onProgress: progressBar("Installing the Claude Code CLI"),
+    }),
+};
+
+/** All of them; a further agent is one more entry. */
+const PROGRAMS: readonly AgentProgram[] = [CLAUDE];
+
+/** One agent as `--json` prints it. */
+interface AgentReport {
+  readonly name: string;
+  readonly label: string;
+  readonly minimum: string;
+  /** Path of the one in use; null: none. */
+  readonly used: string | null;
+  /** Why none can be used although one is named. */
+  readonly error: string | null;
+  /** What to do when none is used. */
+  readonly remedy: string | null;
+  readonly found: readonly (Candidate & { readonly not_used: string | null })[];
+}
+
+export default async function agents(args: string[]): Promise<number> {
+  const parsed = parseFlags(USAGE, args);
+  if (!parsed) return EXIT.ok;
+  const [action = "list", name] = parsed.positionals;
+  const settings = await loadSettings(configSources(parsed.flags));
+  if (action === "list" && name === undefined) await list(settings, parsed.flags["json"] === true);
+  else if (action === "install" && name !== undefined) await install(settings, name);
+  else throw usageError(USAGE, 'Expected "list" or "install NAME"');
+  return EXIT.ok;
+}
+
+async function list(settings: Settings, json: boolean): Promise<void> {
+  const reports = await Promise.all(PROGRAMS.map((program) => reportOf(program, settings)));
+  if (json) return printJson({ agents: reports });
+  for (const report of reports) printReport(report);
+}
+
+async function reportOf(program: AgentProgram, settings: Settings): Promise<AgentReport> {
+  const { name, label, minimum } = program;
+  const found = await program.list(settings);
+  let used: string | null = null;
+  let failure: AppError | null = null;
+  try {
+    used = await program.used(settings);
+  } catch (error) {
+    failure = toAppError(error);
+  }
+  const remedy = `\`wegent-executor agents install ${name}\` or \`${program.byHand}\``;
+  return {
+    name,
+    label,
+    minimum,
+    used,
+    error: failure?.message ?? null,
+    remedy: used ? null : failure?.remedy ?? remedy,
+    found: found.map((candidate) => ({
+      ...candidate,
+      not_used: whyNot(candidate, minimum, used),
+    })),
+  };
+}
+
+function printReport({ label, minimum, used, error, remedy, found }: AgentReport): void {
+  print(`${label} (${minimum} or newer)`);
+  const width = Math.max(...found.map(({ path }) => path.length), 0) + 2;
+  for (const { path, source, version, not_used } of found) {
+    const state = not_used === null ? "in use" : `not used: ${not_used}`;
+    print(
+      `  ${(version ?? "?").padEnd(10)}${path.padEnd(width)}${source.padEnd(17)}${state}`,
+    );
+  }
+  if (used) return;
+  note(error ?? `No ${label} CLI of version ${minimum} or newer was found`);
+  note(`  try: ${remedy}`);
+}
+
+async function install(settings: Settings, name: string): Promise<void> {
+  const program = PROGRAMS.find((known) => known.name === name);
+  if (!program) {
+    throw usageError(
+      USAGE,
+      `Cannot install "${name}": the agents are ${PROGRAMS.map((known) => known.name).join(", ")}`,
+    );
+  }
+  const path = await program.install(settings);
+  print(`${program.label} ${program.version}: ${path}`);
+  const used = await program.used(settings);
+  if (used !== path) note(`In use is another one: ${used}`);
+}
