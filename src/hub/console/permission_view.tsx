@@ -39,7 +39,7 @@ function Picker({ mode, onChange, hint }: {
 }) {
   return (
     <select
-      class="picker"
+      class="picker permission"
       data-testid="permission-mode"
       aria-label="Permissions"
       title={hint}

@@ -35,9 +35,12 @@ export function questionTitle(tool: string): string {
   }
 }
 
+/** Labels of parts that are prose. */
+export const SAYS = "The agent says";
+export const PLAN = "Plan";
 const LABELS: Readonly<Record<string, string>> = {
   command: "Command",
-  description: "The agent says",
+  description: SAYS,
   file_path: "File",
   notebook_path: "File",
   content: "New content",
@@ -46,7 +49,7 @@ const LABELS: Readonly<Record<string, string>> = {
   url: "Address",
   prompt: "What for",
   query: "Search",
-  plan: "Plan",
+  plan: PLAN,
 };
 /** What matters comes first. */
 const ORDER = Object.keys(LABELS);

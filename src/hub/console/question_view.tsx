@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import type { BlockView, FormQuestion, QuestionView } from "../../protocol/mod.ts";
 import { answer, type GivenAnswer } from "./client.ts";
 import { Markdown } from "./markdown_view.tsx";
-import { inputParts, outcomeText, questionTitle, ruleText } from "./question_text.ts";
+import { inputParts, outcomeText, PLAN, questionTitle, ruleText, SAYS } from "./question_text.ts";
 
 interface Asked {
   readonly question: QuestionView;
@@ -61,8 +61,10 @@ function Permission({ question, tool, give }: Asked) {
       {inputParts(input).map(({ label, text }) => (
         <div key={label} class="part">
           <h4>{label}</h4>
-          {tool === "ExitPlanMode" && label === "Plan"
+          {tool === "ExitPlanMode" && label === PLAN
             ? <Markdown text={text} />
+            : label === SAYS
+            ? <p>{text}</p>
             : <pre tabIndex={0}>{text}</pre>}
         </div>
       ))}
