@@ -2,6 +2,7 @@
 import type { Settings } from "../config/mod.ts";
 import { execve } from "../platform/libc.ts";
 import { AppError, EXIT, type Logger, selfCommand } from "../platform/mod.ts";
+import { join } from "../platform/std/path.ts";
 import type { RuntimeName } from "../protocol/mod.ts";
 import { type DaemonEnd, Supervisor } from "../supervisor/mod.ts";
 import { note, progressBar } from "./output.ts";
@@ -75,17 +76,38 @@ async function findAgent(
   settings: Settings,
   log: Logger,
 ): Promise<string> {
+  if (runtime === "codex") return await findCodex(settings, log);
   // Loaded when it is needed: the device registers before.
-  const runtimes = await import("../runtimes/mod.ts");
-  const { agent, paths, userHome } = settings;
-  const common = { installDir: paths.agents, userHome, env: Deno.env.toObject() };
-  const { path, version, source } = await runtimes.ensureClaude({
-    ...common,
-    configured: agent.claudeBinary,
+  const { ensureClaude } = await import("../runtimes/mod.ts");
+  const { path, version, source } = await ensureClaude({
+    configured: settings.agent.claudeBinary,
+    installDir: settings.paths.agents,
+    userHome: settings.userHome,
+    env: Deno.env.toObject(),
     onProgress: progressBar("Installing the Claude Code CLI"),
   });
-  log.info(`${runtime === "codex" ? "Codex" : "Claude Code"} CLI`, { path, version, source });
+  log.info("Claude Code CLI", { path, version, source });
   return path;
+}
+
+/** The configured Codex, or the first one on PATH. */
+async function findCodex({ agent }: Settings, log: Logger): Promise<string> {
+  const onPath = (Deno.env.get("PATH") ?? "").split(Deno.build.os === "windows" ? ";" : ":").filter(
+    Boolean,
+  )
+    .map((dir) => join(dir, Deno.build.os === "windows" ? "codex.exe" : "codex"));
+  for (const path of agent.codexBinary ? [agent.codexBinary] : onPath) {
+    try {
+      if (!(await Deno.stat(path)).isFile) continue;
+      log.info("Codex CLI", { path });
+      return path;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  throw new AppError("codex_missing", "Cannot find the Codex CLI", {
+    remedy: "Install it with `npm install -g @openai/codex`, or name it with CODEX_BINARY",
+  });
 }
 
 function onSignals(supervisor: Supervisor, log: Logger): () => void {

@@ -35,8 +35,8 @@ export class AgentKeeper {
 
   /** What is remembered of the conversation; a spare has one once it has a task. */
   get session(): SessionFile {
-    const { session_dir, workdir, config_dir } = this.spec;
-    return this.#session ??= new SessionFile(session_dir, { workdir, configDir: config_dir });
+    const { runtime: agent, session_dir, workdir, config_dir: configDir } = this.spec;
+    return this.#session ??= new SessionFile(session_dir, { agent, workdir, configDir });
   }
 
   get pid(): number | null {

@@ -2,11 +2,12 @@
 import * as z from "zod";
 import { parseJson, readTextIfExists, removeIfExists, writeFileAtomic } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
+import { type RuntimeName, RUNTIMES } from "../protocol/mod.ts";
 
 /** Content of `session.json`. The agent may write in that directory, so it is parsed with suspicion. */
 const savedSession = z.object({
   version: z.literal(1),
-  agent: z.literal("claude"),
+  agent: z.enum(RUNTIMES),
   id: z.uuid(),
   model: z.string().max(200).nullable(),
   /** A conversation is found by these two; when one has changed it is another place. */
@@ -17,6 +18,7 @@ export type SavedSession = z.infer<typeof savedSession>;
 
 /** Where a conversation lives. */
 export interface SessionPlace {
+  readonly agent: RuntimeName;
   readonly workdir: string;
   readonly configDir: string | null;
 }
@@ -36,10 +38,10 @@ export class SessionFile {
     if (text === null) return null;
     const parsed = savedSession.safeParse(parseJson(text));
     if (!parsed.success) return null;
-    const { workdir, config_dir } = parsed.data;
-    return workdir === this.place.workdir && config_dir === this.place.configDir
-      ? parsed.data
-      : null;
+    const { agent, workdir, config_dir } = parsed.data;
+    const here = agent === this.place.agent && workdir === this.place.workdir &&
+      config_dir === this.place.configDir;
+    return here ? parsed.data : null;
   }
 
   /** Remembers conversation `id`; `model` null leaves the model as it was. */
@@ -47,7 +49,7 @@ export class SessionFile {
     const before = this.read();
     const saved: SavedSession = {
       version: 1,
-      agent: "claude",
+      agent: this.place.agent,
       id,
       model: model ?? (before?.id === id ? before.model : null),
       workdir: this.place.workdir,

@@ -55,7 +55,7 @@ export async function runSessionHost(): Promise<number> {
   try {
     const line = await readFirstLine(SPEC_MAX_BYTES, SPEC_MS);
     const spec = parseSpec(line);
-    host = new SessionHost(spec);
+    host = new SessionHost(spec, await runtimeOf(spec.runtime));
     await host.open();
     answer({ ready: true, pid: Deno.pid });
     redirectOutput(join(spec.dir, "host.log"));
@@ -91,7 +91,6 @@ class SessionHost {
   readonly #log: Logger;
   readonly #server: AttachServer;
   readonly #keeper: AgentKeeper;
-  readonly #runtime: Runtime;
   readonly #workspace: Workspace;
   readonly #forwarder: KeyForwarder | null;
   readonly #changes: ChangeTracker;
@@ -102,7 +101,7 @@ class SessionHost {
   #closing = false;
   #idleTimer: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(private readonly spec: HostSpec) {
+  constructor(private readonly spec: HostSpec, private readonly runtime: Runtime) {
     this.#log = new Logger({ file: join(spec.dir, "host.log"), maxBytes: 2_000_000, backups: 1 });
     this.#log.mask(spec.secret);
     this.#server = new AttachServer(spec.socket, spec.secret, {
@@ -120,11 +119,6 @@ class SessionHost {
       onFault: (message) => this.#log.warn("A request to the model failed", { message }),
     });
     this.#changes = new ChangeTracker(spec, this.#log);
-    const runtime = runtimeOf(spec.runtime);
-    if (!runtime) {
-      throw new AppError("runtime_unknown", `This version has no runtime "${spec.runtime}"`);
-    }
-    this.#runtime = runtime;
     this.#keeper = new AgentKeeper(
       runtime,
       spec,
@@ -216,7 +210,7 @@ class SessionHost {
     let turn: Turn;
     try {
       turn = new Turn(run, request, {
-        runtime: this.#runtime,
+        runtime: this.runtime,
         spec: this.spec,
         workspace: this.#workspace,
         keeper: this.#keeper,
@@ -243,7 +237,7 @@ class SessionHost {
     if (this.#turn || this.#closing) return;
     try {
       const plan = await planTurn(
-        { runtime: this.#runtime, spec: this.spec, forwarder: this.#forwarder },
+        { runtime: this.runtime, spec: this.spec, forwarder: this.#forwarder },
         request,
         await gitVariables(request, Deno.env.toObject()),
       );

@@ -6,7 +6,12 @@ export * from "./claude/mod.ts";
 export * from "./forwarder/mod.ts";
 export * from "./runtime.ts";
 
-/** The runtime of this name; null for one this version does not have. */
-export function runtimeOf(name: RuntimeName): Runtime | null {
-  return name === "claude" ? claude : null;
+/** The runtime of this name; the other one is not even loaded. */
+export async function runtimeOf(name: RuntimeName): Promise<Runtime> {
+  switch (name) {
+    case "claude":
+      return claude;
+    case "codex":
+      return (await import("./codex/mod.ts")).codex;
+  }
 }

@@ -93,6 +93,7 @@ export interface HostPlan {
     | "stall_ms"
     | "self"
     | "temp_dir"
+    | "forward_keys"
     | "workspace"
   >;
 }

@@ -1,7 +1,14 @@
 /** Where the things of one session lie. Pure. */
 import type { Settings } from "../config/mod.ts";
 import { join } from "../platform/std/path.ts";
+import type { RuntimeName } from "../protocol/mod.ts";
 import type { SessionDirectory } from "./directories.ts";
+
+/** Name of each agent's configuration directory: of its owner's own below the home, and of ours. */
+export const CONFIG_DIRS: Readonly<Record<RuntimeName, string>> = {
+  claude: ".claude",
+  codex: ".codex",
+};
 
 /** Directories of a session; all absolute. */
 export interface SessionLayout {
@@ -27,11 +34,18 @@ export interface SessionLayout {
  */
 export function sessionLayout(
   { paths, workspaceRoot }: Pick<Settings, "paths" | "workspaceRoot">,
-  session: { taskId: number; key: string; ownConfig: boolean; spare?: string },
+  session: {
+    taskId: number;
+    key: string;
+    runtime: RuntimeName;
+    ownConfig: boolean;
+    spare?: string;
+  },
   { path, origin }: Pick<SessionDirectory, "path" | "origin">,
   os = Deno.build.os,
 ): SessionLayout {
-  const { taskId, key, ownConfig, spare } = session;
+  const { taskId, key, runtime, ownConfig, spare } = session;
+  const config = CONFIG_DIRS[runtime];
   const stateDir = join(paths.sessions, spare ?? String(taskId), key);
   const common = { stateDir, tempDir: join(stateDir, "tmp") };
   if (origin === "session" || origin === "project" || origin === "chat") {
@@ -39,7 +53,7 @@ export function sessionLayout(
     return {
       ...common,
       sessionDir: join(own, "session", String(taskId), key),
-      configDir: ownConfig ? null : join(own, ".claude"),
+      configDir: ownConfig ? null : join(own, config),
       attachmentsDir: join(own, "attachments", String(taskId)),
       ownState: true,
       taskDir: null,
@@ -50,7 +64,7 @@ export function sessionLayout(
   return {
     ...common,
     sessionDir: stateDir,
-    configDir: ownConfig ? null : join(taskDir, ".claude"),
+    configDir: ownConfig ? null : join(taskDir, config),
     attachmentsDir: join(taskDir, [taskId, "executor", "attachments"].join(separator)),
     ownState: false,
     taskDir: origin === "managed" ? null : taskDir,

@@ -3,7 +3,7 @@ import { homePaths } from "../config/mod.ts";
 import { sessionLayout } from "./session_layout.ts";
 
 const SETTINGS = { paths: homePaths("/eh"), workspaceRoot: "/ws" };
-const SESSION = { taskId: 7, key: "b1", ownConfig: false };
+const SESSION = { taskId: 7, key: "b1", runtime: "claude", ownConfig: false } as const;
 
 Deno.test("sessionLayout() keeps everything of a chosen directory in its .wegent", () => {
   for (const origin of ["session", "project", "chat"] as const) {

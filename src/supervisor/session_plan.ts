@@ -3,27 +3,31 @@ import type { Settings } from "../config/mod.ts";
 import type { HostStart } from "../device/mod.ts";
 import { ensurePrivateDir, selfCommand, sourceRoots, writeFileAtomic } from "../platform/mod.ts";
 import { dirname, join } from "../platform/std/path.ts";
+import type { RuntimeName } from "../protocol/mod.ts";
 import { buildPolicy, diskSeam, launchArgs, resolvePath } from "../scope/mod.ts";
 import { preparationSettings, snapshotsDir, worktreeGrants } from "../workdir/mod.ts";
 import type { SessionDirectory } from "./directories.ts";
 import type { HostPlan } from "./hosts.ts";
-import { type SessionLayout, sessionLayout } from "./session_layout.ts";
+import { CONFIG_DIRS, type SessionLayout, sessionLayout } from "./session_layout.ts";
 import { socketPath } from "./sockets.ts";
 
 /**
- * Where Claude Code keeps conversations and the like in its owner's configuration directory. The box
- * grants what exists, and never the directory itself: settings and hooks in it run unsandboxed later.
+ * Where agents keep conversations and the like in their owner's configuration directory. The box grants
+ * what exists, and never the directory itself: settings and hooks in it run unsandboxed later.
  */
-const CLAUDE_STATE_DIRS = [
-  "projects",
-  "sessions",
-  "session-env",
-  "shell-snapshots",
-  "tasks",
-  "todos",
-  "plans",
-  "file-history",
-];
+const STATE_DIRS: Readonly<Record<RuntimeName, readonly string[]>> = {
+  codex: ["sessions", "archived_sessions", "log", "shell_snapshots", "tmp"],
+  claude: [
+    "projects",
+    "sessions",
+    "session-env",
+    "shell-snapshots",
+    "tasks",
+    "todos",
+    "plans",
+    "file-history",
+  ],
+};
 
 /**
  * Plans the host for `request` in the directory that was chosen. Makes the session's directories outside
@@ -38,16 +42,17 @@ export async function planSession(
   { spare = false }: { spare?: boolean } = {},
 ): Promise<HostPlan> {
   const { paths, sandbox, agent, userHome } = settings;
-  const { task_id: taskId, key, own_config: ownConfig } = request;
+  const { task_id: taskId, key, runtime, own_config: ownConfig } = request;
   const { path: workdir } = directory;
   const hostId = `h${Date.now().toString(36)}-${crypto.randomUUID().slice(0, 8)}`;
   const dir = join(paths.hosts, hostId);
-  const session = { taskId, key, ownConfig, ...(spare && { spare: hostId }) };
+  const session = { taskId, key, runtime, ownConfig, ...(spare && { spare: hostId }) };
   const layout = sessionLayout(settings, session, directory);
-  const agentConfigDir = layout.configDir ?? join(userHome, ".claude");
+  const agentConfigDir = layout.configDir ?? join(userHome, CONFIG_DIRS[runtime]);
   const roots = rootsOf(settings, directory);
   for (const path of [dir, snapshotsDir(dir), paths.artifacts]) ensurePrivateDir(path);
-  makeOutside(layout, agentConfigDir, ownConfig);
+  const ownDirs = ownConfig ? STATE_DIRS[runtime].map((name) => join(agentConfigDir, name)) : [];
+  makeOutside(layout, agentConfigDir, ownDirs);
   const policy = buildPolicy({
     mode: sandbox.mode,
     preset: sandbox.preset,
@@ -93,6 +98,7 @@ export async function planSession(
       agent_binary: agentBinary,
       idle_ms: agent.idleMs,
       stall_ms: agent.stallMs,
+      forward_keys: agent.forwardKeys,
       self,
       workspace: workspaceOf(settings, directory, layout, taskId),
     },
@@ -104,11 +110,15 @@ function rootsOf({ allowedRoots }: Settings, { path, origin }: SessionDirectory)
   return origin === "project" || origin === "chat" ? [...allowedRoots, path] : [...allowedRoots];
 }
 
-function makeOutside(layout: SessionLayout, agentConfigDir: string, ownConfig: boolean): void {
-  const made = [layout.stateDir, layout.tempDir];
-  if (!layout.ownState || ownConfig) made.push(agentConfigDir);
-  if (ownConfig) made.push(...CLAUDE_STATE_DIRS.map((name) => join(agentConfigDir, name)));
-  for (const path of made) Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
+function makeOutside(
+  layout: SessionLayout,
+  agentConfigDir: string,
+  ownDirs: readonly string[],
+): void {
+  const config = layout.ownState && ownDirs.length === 0 ? [] : [agentConfigDir];
+  for (const path of [layout.stateDir, layout.tempDir, ...config, ...ownDirs]) {
+    Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
+  }
 }
 
 function workspaceOf(

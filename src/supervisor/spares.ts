@@ -51,8 +51,8 @@ export class Spares {
     for (const [hostId, facts] of this.#waiting) {
       if (!alike(facts, request, directory)) continue;
       this.#waiting.delete(hostId);
-      const { task_id: taskId, key, own_config: ownConfig } = request;
-      const layout = sessionLayout(settings, { taskId, key, ownConfig }, directory);
+      const { task_id: taskId, key, runtime, own_config: ownConfig } = request;
+      const layout = sessionLayout(settings, { taskId, key, runtime, ownConfig }, directory);
       const { sessionDir, attachmentsDir } = layout;
       const host = this.hosts.assign(hostId, { taskId, sessionDir, attachmentsDir });
       if (host) this.#used++;
