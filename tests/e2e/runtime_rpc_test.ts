@@ -151,6 +151,12 @@ Deno.test("runtime.tasks.list shows the session of an ordinary task, its transcr
     assertEquals(envelopes(fixture, turn.subtask_id)[0]?.["local_task_id"], undefined);
 
     await idle(fixture);
+    // The journals go after some days; the transcript stays.
+    const journals = `${world.executorHome}/state/done`;
+    await until(() => [...Deno.readDirSync(journals)].length === 2, "both journals put away");
+    for (const { name } of Deno.readDirSync(journals)) {
+      Deno.removeSync(`${journals}/${name}`, { recursive: true });
+    }
     const after = await call(fixture, "runtime.tasks.transcript", { localTaskId });
     assertEquals(after.messages.map((m) => m.content), [
       turn["prompt"],
