@@ -101,7 +101,7 @@ guardedTest({
         "question-title",
       );
       for (
-        const id of [undefined, undefined, "allow-once", "allow-always", "deny", "deny-reason"]
+        const id of [undefined, "allow-once", "allow-always", "deny", "deny-reason"]
       ) {
         await page.keyboard.press("Tab");
         if (id) assertEquals(await page.evaluate("document.activeElement.dataset.testid"), id);
