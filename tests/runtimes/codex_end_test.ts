@@ -20,18 +20,28 @@ Deno.test("interrupt() ends a turn of Codex in its text; the process serves the 
   assert(next.kind === "completed" && next.completion.text === "Here.");
 });
 
-Deno.test("interrupt() ends the command that Codex leaves running", async () => {
-  await using model = await ResponsesModel.start();
-  await using harness = await CodexHarness.create({ modelUrl: model.url });
-  await harness.start();
-  const cmd = "sleep 4731 & sleep 4732";
-  const turn = harness.turn(script({ tools: [{ name: "exec_command", input: { cmd } }] }));
-  const sleeps = () => allProcesses().filter(({ command }) => /^sleep 473[12]$/.test(command));
-  await poll(() => sleeps().length === 2, 10_000, "the commands");
-  assertEquals(await turn.turn.interrupt(5000), true);
-  assertEquals((await turn.outcome()).kind, "interrupted");
-  await poll(() => sleeps().length === 0, 5000, "the end of the commands");
-});
+for (const yields of [false, true]) {
+  const name = yields ? "a command that Codex has put aside" : "the command Codex waits for";
+  Deno.test(`interrupt() ends ${name}`, async () => {
+    await using model = await ResponsesModel.start();
+    await using harness = await CodexHarness.create({ modelUrl: model.url });
+    await harness.start();
+    const seconds = yields ? "473[34]" : "473[12]";
+    const cmd = yields ? "sleep 4733 & sleep 4734" : "sleep 4731 & sleep 4732";
+    const input = { cmd, ...(yields && { yield_time_ms: 250 }) };
+    const turn = harness.turn(script(
+      { tools: [{ name: "exec_command", input }] },
+      { text: "0123456789".repeat(50), chunkSize: 10, gapMs: 100 },
+    ));
+    const wanted = new RegExp(`^sleep ${seconds}$`);
+    const sleeps = () => allProcesses().filter(({ command }) => wanted.test(command));
+    if (yields) await turn.until(({ event }) => event === "response.output_text.delta");
+    await poll(() => sleeps().length === 2, 10_000, "the commands");
+    assertEquals(await turn.turn.interrupt(5000), true);
+    assertEquals((await turn.outcome()).kind, "interrupted");
+    await poll(() => sleeps().length === 0, 5000, "the end of the commands");
+  });
+}
 
 Deno.test("interrupt() before the thread is open ends the turn before it begins", async () => {
   await using model = await ResponsesModel.start();

@@ -1,0 +1,38 @@
+/** The real package of the Codex CLI, from this machine's registry. */
+import { join } from "../../src/platform/std/path.ts";
+import { ensureCodex, readCodexVersion } from "../../src/runtimes/codex/mod.ts";
+import { assert, assertEquals } from "../support/assert.ts";
+import { CODEX_VERSION } from "../support/codex_cli.ts";
+
+Deno.test("ensureCodex() installs the pinned version with its helpers, checked, once", async () => {
+  const dir = await Deno.realPath(await Deno.makeTempDir());
+  try {
+    const seen: number[] = [];
+    const options = {
+      configured: null,
+      installDir: join(dir, "agents"),
+      userHome: join(dir, "home"),
+      env: {
+        NPM_CONFIG_REGISTRY: Deno.env.get("NPM_CONFIG_REGISTRY"),
+        SSL_CERT_FILE: Deno.env.get("SSL_CERT_FILE"),
+      },
+      onProgress: (done: number) => void seen.push(done),
+    };
+    const found = await ensureCodex(options);
+    assertEquals(found.source, "installed");
+    assertEquals(found.version, CODEX_VERSION);
+    assertEquals(await readCodexVersion(found.path), CODEX_VERSION);
+    assert(seen.length > 10 && (seen.at(-1) ?? 0) > 50_000_000);
+    const root = join(dir, "agents/codex", CODEX_VERSION);
+    const names = [...Deno.readDirSync(root)].map(({ name }) => name).sort();
+    assertEquals(names, ["bin", "codex-package.json", "codex-path", "codex-resources"]);
+    assertEquals([...Deno.readDirSync(join(root, "codex-resources"))].map(({ name }) => name), [
+      "bwrap",
+    ]);
+    seen.length = 0;
+    assertEquals((await ensureCodex(options)).path, found.path);
+    assertEquals(seen, []);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
