@@ -34,6 +34,8 @@ const HOST_START_MS = 10 * 60_000;
 const OPEN_MS = 10_000;
 const PURGE_EVERY_MS = 6 * 3_600_000;
 const ALIVE_EVERY_MS = 1000;
+/** After the start, when the device has registered. */
+const WARM_MS = 500;
 /** A Wegent backend fails the tasks of a device that was away longer. */
 const BACKEND_GRACE_MS = 2000;
 
@@ -130,6 +132,7 @@ class DeviceWorker {
     setInterval(() => this.#purge(), PURGE_EVERY_MS);
     setInterval(() => this.#markAlive(), ALIVE_EVERY_MS);
     setTimeout(() => this.#purge(), 60_000);
+    setTimeout(() => this.#tasks.warm(), WARM_MS);
   }
 
   handle(message: Exclude<ToWorker, { t: "init" }>): void {

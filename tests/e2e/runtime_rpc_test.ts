@@ -252,6 +252,40 @@ Deno.test("runtime.tasks.transcript shows a running turn, send refuses it, cance
     assertEquals((await backend.waitTerminal(subtask + 1, LONG)).finalText, "on");
   }));
 
+Deno.test("a local task's turn outlives its daemon: its events keep their envelope, its transcript is whole", () =>
+  withDevice({}, async (fixture) => {
+    const { backend, world } = fixture;
+    const text = "z".repeat(200);
+    const { payload, subtask } = newTask(
+      fixture,
+      `${world.home}/long`,
+      script(say(text, { chunks: 200, gapMs: 40 })),
+    );
+    const { localTaskId } = await call(fixture, "runtime.tasks.create", payload);
+    await backend.waitText(subtask, 10, LONG);
+    fixture.daemon.signal("SIGKILL");
+    await fixture.daemon.exited(LONG);
+    const daemon = await fixture.startDaemon();
+    const [again] = await tasksOf(fixture);
+    assertEquals([again?.localTaskId, again?.running], [localTaskId, true]);
+    assertMatch(
+      await refusal(fixture, "runtime.tasks.send", { localTaskId, message: "x" }),
+      /already/,
+    );
+    const done = await backend.waitTerminal(subtask, LONG);
+    assertEquals([done.terminals.length, done.finalText], [1, text], done.error);
+    const ids = envelopes(fixture, subtask).map((envelope) => envelope["local_task_id"]);
+    assertEquals([...new Set(ids)], [localTaskId]);
+    await idle(fixture);
+    const { messages } = await call(fixture, "runtime.tasks.transcript", { localTaskId });
+    assertEquals(messages.map((m) => [m.role, m.status, m.content]), [
+      ["user", "done", payload.message],
+      ["assistant", "done", text],
+    ]);
+    daemon.signal("SIGTERM");
+    await daemon.exited(LONG);
+  }));
+
 Deno.test("runtime.tasks.archive is remembered over a restart and undone by a new turn", () =>
   withDevice({}, async (fixture) => {
     const { backend, request } = fixture;

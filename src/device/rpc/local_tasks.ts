@@ -60,6 +60,15 @@ export class LocalTasks {
     return this.#opened = store;
   }
 
+  /** Opens the store before it is needed: the first turn need not wait for it. */
+  warm(): void {
+    try {
+      this.store;
+    } catch (error) {
+      this.seam.log("warn", "Cannot open the list of tasks", { error: errorText(error) });
+    }
+  }
+
   /** The turn of a task that runs or waits. */
   active(localId: string): Run | null {
     return this.#active.get(localId) ?? null;

@@ -237,19 +237,15 @@ export class TaskStore {
     return Number(row?.["last"] ?? 0);
   }
 
-  /** Forgets what is old or too much. */
-  prune(now = Date.now()): void {
+  /** Forgets what is old or, from the oldest turn on, too much. */
+  prune(now = Date.now(), maxBytes = MAX_BYTES): void {
     this.#db.prepare(
       `DELETE FROM tasks WHERE updated_at < ? OR local_id NOT IN
         (SELECT local_id FROM tasks ORDER BY updated_at DESC LIMIT ?)`,
     ).run(now - MAX_DAYS * 86_400_000, MAX_TASKS);
-    const size = () =>
-      Number(
-        this.#db.prepare(
-          "SELECT coalesce(sum(length(text) + length(content) + length(blocks)), 0) AS size FROM turns",
-        ).get()?.["size"],
-      );
-    while (size() > MAX_BYTES) {
+    const pages = (name: string) => Number(this.#db.prepare(`PRAGMA ${name}`).get()?.[name]);
+    const size = () => (pages("page_count") - pages("freelist_count")) * pages("page_size");
+    while (size() > maxBytes) {
       this.#db.exec("DELETE FROM turns WHERE n IN (SELECT n FROM turns ORDER BY n LIMIT 200)");
     }
   }

@@ -73,6 +73,20 @@ Deno.test("TaskStore forgets tasks nobody used for half a year, with their turns
     assertEquals(store.taskOfRun("run"), null);
   }));
 
+Deno.test("TaskStore forgets the oldest turns when all of them are too much", () =>
+  withStore((store) => {
+    store.add(task(1, Date.now()));
+    for (let n = 1; n <= 600; n++) {
+      store.beginTurn("t1", turn(n, `run${n}`));
+      store.endTurn(`run${n}`, { content: "x".repeat(10_000), status: "done", blocks: [] });
+    }
+    store.prune(Date.now(), 4_000_000);
+    const left = store.turns("t1").map((t) => t.subtaskId);
+    assertEquals([left[0], left.at(-1)], [401, 600]);
+    store.prune(Date.now(), 4_000_000);
+    assertEquals(store.turns("t1").length, left.length);
+  }));
+
 Deno.test("TaskStore puts a broken file aside and starts anew", () => {
   const dir = Deno.makeTempDirSync({ prefix: "wx-" });
   try {
