@@ -415,6 +415,27 @@ Deno.test("runtime.tasks.create names a path the owner does not allow in its tur
     assertEquals([messages[1]?.status, messages[1]?.content], ["failed", done.error]);
   }));
 
+Deno.test("runtime.tasks.transcript stays within a frame, however long the conversation", () =>
+  withDevice({}, async (fixture) => {
+    const { backend, world } = fixture;
+    const text = `"${"long\n".repeat(30_000)}`;
+    const { payload, subtask } = newTask(fixture, `${world.home}/big`, script(say(text)));
+    const { localTaskId } = await call(fixture, "runtime.tasks.create", payload);
+    await backend.waitTerminal(subtask, LONG);
+    for (const n of [1, 2, 3]) {
+      await idle(fixture);
+      await call(fixture, "runtime.tasks.send", { localTaskId, message: script(say(text)) });
+      await backend.waitTerminal(subtask + n, LONG);
+    }
+    await idle(fixture);
+    backend.resetStats();
+    const { messages } = await call(fixture, "runtime.tasks.transcript", { localTaskId });
+    assert(backend.stats.longestFrame > 300_000, `${backend.stats.longestFrame}`);
+    assert(backend.stats.longestFrame < 950_000, `${backend.stats.longestFrame}`);
+    assertEquals([backend.stats.oversized, messages[0]?.role], [0, "system"]);
+    assertEquals([messages.at(-1)?.content, messages.at(-1)?.subtaskId], [text, subtask + 3]);
+  }));
+
 Deno.test("what is kept of a task's request is encrypted, and nobody but its owner reads the file", () =>
   withDevice({}, async (fixture) => {
     const { backend, world } = fixture;
