@@ -31,7 +31,9 @@ export class TurnMapper {
   readonly #builder: ResponseBuilder;
   readonly #threadId: string;
   readonly #newBlockId: () => string;
+  /** Tools that have begun and not ended. */
   readonly #tools = new Map<string, OpenTool>();
+  readonly #known = new Set<string>();
   readonly #messages = new Map<string, OpenMessage>();
   /** Reasoning items that were streamed. */
   readonly #reasoned = new Set<string>();
@@ -110,7 +112,8 @@ export class TurnMapper {
 
   #startTool(item: ThreadItem): ResponseEvent[] {
     const tool = toolOf(item);
-    if (!tool || item.id.trim() === "" || this.#tools.has(item.id)) return [];
+    if (!tool || item.id.trim() === "" || this.#known.has(item.id)) return [];
+    this.#known.add(item.id);
     const { name, displayName, args } = tool;
     this.#tools.set(item.id, { name, args });
     return [
@@ -170,9 +173,10 @@ export class TurnMapper {
     const message = this.#message(item.id, item.phase ?? null);
     const whole = item.text ?? "";
     const rest = whole.startsWith(message.text) ? whole.slice(message.text.length) : "";
-    const events = rest === "" ? [] : this.#piece(message, rest);
     this.#messages.delete(item.id);
-    return message.block === null ? events : [...events, ...this.#block(message, true)];
+    if (message.block === null) return rest === "" ? [] : this.#piece(message, rest);
+    message.text += rest;
+    return this.#block(message, true);
   }
 
   #block(message: OpenMessage, done: boolean): ResponseEvent[] {

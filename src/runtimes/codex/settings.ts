@@ -67,7 +67,8 @@ function effortOf(value: unknown): Effort {
   const given = object ? object["effort"] ?? object["reasoning"] : value;
   const nested = objectOf(given);
   const text = asText(nested ? nested["effort"] ?? nested["reasoning"] : given).toLowerCase();
-  return EFFORTS.find((effort) => effort === text) ?? EFFORT_WORDS[text] ?? "medium";
+  const known = EFFORTS.find((effort) => effort === text);
+  return known ?? (Object.hasOwn(EFFORT_WORDS, text) ? EFFORT_WORDS[text] : null) ?? "medium";
 }
 
 function tierOf(value: unknown): string | null {

@@ -147,6 +147,8 @@ export class CodexTurn implements AgentTurn {
 
   async #goOn(text: string, refused: unknown): Promise<void> {
     this.#held = null;
+    // Its messages may come together with the answer that names it.
+    this.#id = null;
     if (this.#mapper) this.#mapper.outcome = null;
     try {
       await this.#start([textItem(text)]);
