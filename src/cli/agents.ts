@@ -5,9 +5,15 @@ import { join } from "../platform/std/path.ts";
 import {
   CLAUDE_MINIMUM,
   CLAUDE_VERSION,
+  CODEX_MINIMUM,
+  CODEX_VERSION,
   ensureClaude,
+  ensureCodex,
   findClaude,
+  findCodex,
   installClaude,
+  installCodex,
+  installedCodex,
 } from "../runtimes/mod.ts";
 import { type Candidate, listCandidates, whyNot } from "./_agent_candidates.ts";
 import { parseFlags, type Usage, usageError } from "./arguments.ts";
@@ -78,8 +84,38 @@ const CLAUDE: AgentProgram = {
     }),
 };
 
+const CODEX: AgentProgram = {
+  name: "codex",
+  label: "Codex",
+  minimum: CODEX_MINIMUM,
+  version: CODEX_VERSION,
+  byHand: "npm install -g @openai/codex@latest",
+  list: ({ agent, paths, userHome }) =>
+    listCandidates({
+      name: Deno.build.os === "windows" ? "codex.exe" : "codex",
+      explicit: agent.codexBinary,
+      installed: installedCodex(paths.agents) ?? join(paths.agents, "codex", CODEX_VERSION),
+      homeDirs: [".local/bin", ".npm-global/bin", ".bun/bin"],
+      userHome,
+      env: Deno.env.toObject(),
+    }),
+  used: async ({ agent, paths, userHome }) => {
+    const common = { installDir: paths.agents, userHome, env: Deno.env.toObject() };
+    if (agent.codexBinary) {
+      return (await ensureCodex({ ...common, configured: agent.codexBinary })).path;
+    }
+    return (await findCodex(common))?.path ?? null;
+  },
+  install: ({ paths }) =>
+    installCodex({
+      installDir: paths.agents,
+      env: Deno.env.toObject(),
+      onProgress: progressBar("Installing the Codex CLI"),
+    }),
+};
+
 /** All of them; a further agent is one more entry. */
-const PROGRAMS: readonly AgentProgram[] = [CLAUDE];
+const PROGRAMS: readonly AgentProgram[] = [CLAUDE, CODEX];
 
 /** One agent as `--json` prints it. */
 interface AgentReport {

@@ -2,7 +2,6 @@
 import type { Settings } from "../config/mod.ts";
 import { execve } from "../platform/libc.ts";
 import { AppError, EXIT, type Logger, selfCommand } from "../platform/mod.ts";
-import { join } from "../platform/std/path.ts";
 import type { RuntimeName } from "../protocol/mod.ts";
 import { type DaemonEnd, Supervisor } from "../supervisor/mod.ts";
 import { note, progressBar } from "./output.ts";
@@ -76,38 +75,27 @@ async function findAgent(
   settings: Settings,
   log: Logger,
 ): Promise<string> {
-  if (runtime === "codex") return await findCodex(settings, log);
-  // Loaded when it is needed: the device registers before.
-  const { ensureClaude } = await import("../runtimes/mod.ts");
-  const { path, version, source } = await ensureClaude({
-    configured: settings.agent.claudeBinary,
+  const places = {
     installDir: settings.paths.agents,
     userHome: settings.userHome,
     env: Deno.env.toObject(),
-    onProgress: progressBar("Installing the Claude Code CLI"),
-  });
-  log.info("Claude Code CLI", { path, version, source });
-  return path;
-}
-
-/** The configured Codex, or the first one on PATH. */
-async function findCodex({ agent }: Settings, log: Logger): Promise<string> {
-  const onPath = (Deno.env.get("PATH") ?? "").split(Deno.build.os === "windows" ? ";" : ":").filter(
-    Boolean,
-  )
-    .map((dir) => join(dir, Deno.build.os === "windows" ? "codex.exe" : "codex"));
-  for (const path of agent.codexBinary ? [agent.codexBinary] : onPath) {
-    try {
-      if (!(await Deno.stat(path)).isFile) continue;
-      log.info("Codex CLI", { path });
-      return path;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+  };
+  // Loaded when they are needed: the device registers before.
+  const { label, ensure, configured } = runtime === "codex"
+    ? {
+      label: "Codex",
+      ensure: (await import("../runtimes/mod.ts")).ensureCodex,
+      configured: settings.agent.codexBinary,
     }
-  }
-  throw new AppError("codex_missing", "Cannot find the Codex CLI", {
-    remedy: "Install it with `npm install -g @openai/codex`, or name it with CODEX_BINARY",
-  });
+    : {
+      label: "Claude Code",
+      ensure: (await import("../runtimes/mod.ts")).ensureClaude,
+      configured: settings.agent.claudeBinary,
+    };
+  const onProgress = progressBar(`Installing the ${label} CLI`);
+  const { path, version, source } = await ensure({ ...places, configured, onProgress });
+  log.info(`${label} CLI`, { path, version, source });
+  return path;
 }
 
 function onSignals(supervisor: Supervisor, log: Logger): () => void {

@@ -4,6 +4,7 @@ import type { Runtime, RuntimeName } from "./runtime.ts";
 
 export * from "./claude/mod.ts";
 export * from "./forwarder/mod.ts";
+export * from "./codex_programs.ts";
 export * from "./runtime.ts";
 
 /** The runtime of this name; the other one is not even loaded. */

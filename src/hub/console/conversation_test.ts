@@ -37,6 +37,8 @@ const task = {
   status: "RUNNING" as const,
   device_id: "d",
   workdir: null,
+  permission_mode: "bypass" as const,
+  waiting: false,
   created_at: "",
   updated_at: "",
 };
