@@ -11,7 +11,7 @@ Deno.test("SIGTERM of an idle device leaves no process and removes its socket", 
     assertEquals((await daemon.exited(LONG)).code, 0);
     assertEquals(world.processes(), []);
     const left = [...Deno.readDirSync(`${world.executorHome}/run`)].map((e) => e.name).sort();
-    assertEquals(left, ["daemon.lock", "hosts"]);
+    assertEquals(left, ["daemon.lock", "directories.db", "hosts", "requests.key"]);
   }));
 
 Deno.test("SIGTERM with an idle agent and with a running one leaves no process and one terminal event", () =>
