@@ -230,6 +230,7 @@ export class Turn {
       request,
       workdir: spec.workdir,
       builder: this.#sink.builder,
+      resumed: how === "live" || how === "resume",
       stallMs: spec.stall_ms,
       append: (events) => {
         this.#changes?.observe(events);

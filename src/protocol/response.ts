@@ -78,6 +78,16 @@ export const workdirEvent = z.looseObject({
 });
 export type WorkdirEvent = z.infer<typeof workdirEvent>;
 
+/** A call of a tool of an MCP server. */
+export interface McpCall {
+  /** The model's own id of the call. */
+  readonly id: string;
+  /** `mcp__<server>__<tool>`. */
+  readonly name: string;
+  readonly server: string;
+  readonly args: Readonly<Record<string, unknown>>;
+}
+
 /** A fresh response id. */
 export function newResponseId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(12));
@@ -275,6 +285,50 @@ export class ResponseBuilder {
     return events;
   }
 
+  /** A call of an MCP server that this program makes itself begins; a server renders a form from it. */
+  mcpStarted(call: McpCall): ResponseEvent[] {
+    const place = this.#mcpPlace(call);
+    return [
+      ...this.#open("response.output_item.added", {
+        response_id: place.response_id,
+        output_index: place.output_index,
+        item: { ...mcpItem(call), arguments: "" },
+      }),
+      ...this.#open("response.mcp_call_arguments.done", {
+        ...place,
+        arguments: boundedJson(call.args),
+      }),
+      ...this.#open("response.mcp_call.in_progress", place),
+    ];
+  }
+
+  /** A call of an MCP server has ended. */
+  mcpEnded(call: McpCall, end: { output: string } | { failure: string }): ResponseEvent[] {
+    const place = this.#mcpPlace(call);
+    const { response_id, output_index } = place;
+    const item = { ...mcpItem(call), arguments: boundedJson(call.args) };
+    const ended = "output" in end
+      ? { status: "completed", output: cutText(end.output, MAX_DELTA_UNITS) }
+      : { status: "failed", error: cutText(end.failure, 4000) };
+    const events = [
+      ..."output" in ended
+        ? this.#open("response.mcp_call.completed", { ...place, output: ended.output })
+        : this.#open("response.mcp_call.failed", { ...place, failure_reason: ended.error }),
+      ...this.#open("response.output_item.done", {
+        response_id,
+        output_index,
+        item: { ...item, ...ended },
+      }),
+    ];
+    if (events.length) this.#state.tool_index++;
+    return events;
+  }
+
+  #mcpPlace({ id }: McpCall) {
+    const { response_id } = this.run;
+    return { response_id, item_id: id, output_index: this.#state.tool_index };
+  }
+
   /** Terminal: the run succeeded. */
   completed(completion: Completion): ResponseEvent[] {
     return this.#close("response.completed", {
@@ -372,8 +426,12 @@ export function cutText(text: string, max: number): string {
   return `${head}\n… (${text.length - head.length} more characters left out)`;
 }
 
+function mcpItem({ id, name, server }: McpCall) {
+  return { type: "mcp_call", id, name, server_label: server };
+}
+
 /** The arguments as JSON text; cut at the frame limit, where the text is no longer valid JSON. */
-function boundedJson(args: Record<string, unknown>): string {
+function boundedJson(args: Readonly<Record<string, unknown>>): string {
   return cutText(JSON.stringify(args), MAX_DELTA_UNITS);
 }
 

@@ -146,6 +146,8 @@ export interface TurnRequest {
   readonly request: ExecuteRequest;
   readonly workdir: string;
   readonly builder: ResponseBuilder;
+  /** The process knows the conversation so far. @default false */
+  readonly resumed?: boolean;
   /** Silence of the model after which {@link TurnRequest.onStall} is called, in milliseconds. */
   readonly stallMs: number;
   /**

@@ -3,6 +3,7 @@ import type { ExecuteRequest } from "../../protocol/mod.ts";
 import { join } from "../../platform/std/path.ts";
 import type { AgentPlan, PlanFile, SessionFacts, SessionStart } from "../runtime.ts";
 import { type AgentEnvironment, buildEnvironment } from "./environment.ts";
+import { canAsk } from "./forms.ts";
 import { mcpServers } from "./mcp.ts";
 
 /** Longest single argument the kernel takes is 128 KiB; longer prompts go by file. */
@@ -12,6 +13,8 @@ const MAX_ARGUMENT_BYTES = 96 * 1024;
 export interface LaunchPlan extends AgentPlan, AgentEnvironment {
   /** Arguments without those that name the session. */
   readonly args: readonly string[];
+  /** Calls that are questions to the person are deferred. */
+  readonly forms: boolean;
   /** Model that was asked for, if one was. */
   readonly model: string | null;
 }
@@ -53,6 +56,7 @@ export async function buildPlan(
   return {
     ...environment,
     args,
+    forms: canAsk(request),
     model,
     files,
     fingerprint: fingerprintOf([args, model, files], environment.env),

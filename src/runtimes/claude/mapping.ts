@@ -12,6 +12,7 @@ import type {
   SystemMessage,
   UserMessage,
 } from "./messages.ts";
+import { DEFERRED, type DeferredTool } from "./forms.ts";
 import { RepeatFilter } from "./repeat_filter.ts";
 
 /** How a turn ended, as the CLI tells it. */
@@ -22,6 +23,8 @@ export type TurnOutcome =
   | { readonly kind: "interrupted" }
   /** The conversation that was to be resumed is unknown. */
   | { readonly kind: "unknown_session" }
+  /** A call of a tool was deferred: the turn goes on or ends by what becomes of it. */
+  | { readonly kind: "deferred"; readonly tool: DeferredTool; readonly completion: Completion }
   /** A fault of the CLI that goes away when it is told to go on. */
   | { readonly kind: "retry"; readonly failure: Failure };
 
@@ -283,12 +286,23 @@ export class TurnMapper {
     this.#sessionId = message.session_id || this.#sessionId;
     this.#streaming = false;
     const outcome = this.#outcomeOf(message);
+    // A resumed conversation first repeats what was deferred before it.
+    if (outcome === null) return;
     if (message.origin?.kind === "task-notification") {
       this.foreignOutcome = outcome;
     } else this.outcome = outcome;
   }
 
-  #outcomeOf(message: ResultMessage): TurnOutcome {
+  #outcomeOf(message: ResultMessage): TurnOutcome | null {
+    const deferred = message.deferred_tool_use;
+    if (deferred && DEFERRED.has(message.stop_reason ?? "")) {
+      const tool = this.#tools.get(deferred.id);
+      if (!tool || tool.ended) return null;
+      tool.ended = true;
+      const { id, name, input } = deferred;
+      const completion = this.#completion(message, "");
+      return { kind: "deferred", tool: { id, name, input }, completion };
+    }
     if (/^aborted/.test(message.terminal_reason ?? "")) {
       return { kind: "interrupted" };
     }

@@ -10,17 +10,23 @@ type Server = Record<string, unknown>;
 export function mcpServers(
   request: ExecuteRequest,
 ): Record<string, Server> | null {
-  const together = request.mode === "coordinate" && request.bot.length > 1;
-  const sources = (together ? request.bot : request.bot.slice(0, 1))
-    .map((bot) => bot.mcp_servers ?? bot["mcpServers"]);
   const servers: Record<string, Server> = {};
-  for (const [name, server] of sources.flatMap(named)) {
-    const normal = normalize(
-      substitute(server, request as Record<string, unknown>) as Server,
-    );
+  for (const [name, server] of namedServers(request)) {
+    const normal = normalize(server);
     if (normal) servers[name] = normal;
   }
   return Object.keys(servers).length > 0 ? servers : null;
+}
+
+/** The same servers as the request describes them, its placeholders filled in. */
+export function namedServers(request: ExecuteRequest): [name: string, server: Server][] {
+  const together = request.mode === "coordinate" && request.bot.length > 1;
+  const sources = (together ? request.bot : request.bot.slice(0, 1))
+    .map((bot) => bot.mcp_servers ?? bot["mcpServers"]);
+  return sources.flatMap(named).map(([name, server]) => [
+    name,
+    substitute(server, request as Record<string, unknown>) as Server,
+  ]);
 }
 
 function named(source: unknown): [string, Server][] {

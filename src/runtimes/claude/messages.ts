@@ -87,6 +87,8 @@ export const resultMessage = z.looseObject({
   api_error_status: z.number().nullish().catch(null),
   terminal_reason: text.catch(null),
   stop_reason: text.catch(null),
+  deferred_tool_use: z.looseObject({ id: z.string(), name: z.string(), input: record })
+    .nullish().catch(null),
   session_id: text,
   num_turns: z.number().nullish().catch(null),
   usage: z.unknown().optional(),
@@ -101,6 +103,7 @@ const controlRequest = z.looseObject({
     subtype: z.string(),
     tool_name: text,
     input: record.nullish().catch(null),
+    callback_id: text.catch(null),
     tool_use_id: text,
     decision_reason: text.catch(null),
     decision_reason_type: text.catch(null),

@@ -11,9 +11,11 @@ export const claude: Runtime = {
   plan: buildPlan,
   start(plan: AgentPlan, options: StartOptions): AgentProcess {
     const { launch, binary, cwd, env, session } = options;
+    // Only plans of this runtime come here: the host asks one runtime for both.
+    const own = plan as LaunchPlan;
     return ClaudeProcess.start({
-      // Only plans of this runtime come here: the host asks one runtime for both.
-      argv: [...launch, binary, ...planArguments(plan as LaunchPlan, session)],
+      argv: [...launch, binary, ...planArguments(own, session)],
+      forms: own.forms,
       env: { ...plan.env, ...env },
       cwd,
       secrets: plan.secrets,

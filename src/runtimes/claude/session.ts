@@ -4,6 +4,7 @@
  */
 import { AppError, errorText, signalProcess } from "../../platform/mod.ts";
 import type { AgentExit, AgentProcess, AgentTurn, TurnRequest } from "../runtime.ts";
+import { FORM_MARK } from "./forms.ts";
 import type { CliMessage, ControlRequest } from "./messages.ts";
 import { type Asked, denyOutsideTurn, type PermissionAnswer } from "./permissions.ts";
 import type { PromptContent } from "./prompt.ts";
@@ -17,6 +18,8 @@ export interface ClaudeCommand {
   /** The whole environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  /** Calls that are questions to the person are deferred; see `forms.ts`. */
+  readonly forms: boolean;
   /** Values masked in what is kept of standard error. */
   readonly secrets: readonly string[];
 }
@@ -86,7 +89,9 @@ export class ClaudeProcess implements AgentProcess {
         // A group of its own, so that servers it starts can be ended together with it.
         detached: true,
       }).spawn();
-      return new ClaudeProcess(child, command.secrets);
+      const process = new ClaudeProcess(child, command.secrets);
+      if (command.forms) process.#hookForms();
+      return process;
     } catch (error) {
       throw new AppError(
         "agent_start_failed",
@@ -255,6 +260,16 @@ export class ClaudeProcess implements AgentProcess {
     if (!this.#busy) this.#becameIdle?.();
   }
 
+  /** Has the CLI ask before a tool that is a question to the person. */
+  #hookForms(): void {
+    const hook = { matcher: `.*${FORM_MARK}.*`, hookCallbackIds: [FORM_MARK] };
+    this.#write({
+      type: "control_request",
+      request_id: crypto.randomUUID(),
+      request: { subtype: "initialize", hooks: { PreToolUse: [hook] } },
+    });
+  }
+
   /** Handles what concerns the process, not the turn. */
   #isOurs(message: CliMessage): boolean {
     switch (message.type) {
@@ -283,6 +298,15 @@ export class ClaudeProcess implements AgentProcess {
   }
 
   async #answer({ request_id, request }: ControlRequest): Promise<void> {
+    if (request.subtype === "hook_callback") {
+      const decision = { hookEventName: "PreToolUse", permissionDecision: "defer" };
+      const response = request.callback_id === FORM_MARK ? { hookSpecificOutput: decision } : {};
+      this.#write({
+        type: "control_response",
+        response: { subtype: "success", request_id, response },
+      });
+      return;
+    }
     if (request.subtype !== "can_use_tool") {
       this.#write({
         type: "control_response",

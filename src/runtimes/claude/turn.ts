@@ -1,9 +1,11 @@
 /** One turn's talk with the CLI: prompt in, events out, and an eye on the clock. */
+import type { Completion } from "../../protocol/mod.ts";
 import type { AgentTurn, TurnOutcome, TurnRequest } from "../runtime.ts";
+import { type DeferredTool, formAnswer, FormQuestions, toolResult } from "./forms.ts";
 import { TurnMapper } from "./mapping.ts";
 import type { CliMessage } from "./messages.ts";
 import { type Asked, type PermissionAnswer, Permissions } from "./permissions.ts";
-import { buildPrompt } from "./prompt.ts";
+import { buildPrompt, type PromptContent } from "./prompt.ts";
 import type { ClaudeProcess } from "./session.ts";
 
 /**
@@ -20,6 +22,8 @@ const WATCH_MS = 500;
 export class ClaudeTurn implements AgentTurn {
   readonly #mapper: TurnMapper;
   readonly #permissions: Permissions;
+  readonly #forms: FormQuestions;
+  readonly #formAbort = new AbortController();
   /** Tools that wait to be allowed. */
   #waiting = 0;
   readonly #finish = Promise.withResolvers<TurnOutcome>();
@@ -32,6 +36,12 @@ export class ClaudeTurn implements AgentTurn {
   constructor(private readonly process: ClaudeProcess, private readonly turn: TurnRequest) {
     this.#mapper = new TurnMapper(turn.builder);
     this.#permissions = new Permissions(turn);
+    this.#forms = new FormQuestions({
+      request: turn.request,
+      builder: turn.builder,
+      append: (events) => turn.append(events),
+      env: Deno.env.toObject(),
+    });
     process.listen({
       onMessages: (messages) => this.#take(messages),
       onExit: (exit) => this.#finish.resolve({ kind: "exit", exit, begun: this.#begun }),
@@ -41,7 +51,7 @@ export class ClaudeTurn implements AgentTurn {
       process.exit.then((exit) => this.#finish.resolve({ kind: "exit", exit, begun: this.#begun }));
     }
     this.#watch();
-    this.#send(buildPrompt(turn.request, turn.workdir, process.commands));
+    this.#send(this.#prompt());
   }
 
   get finish(): Promise<TurnOutcome> {
@@ -49,6 +59,7 @@ export class ClaudeTurn implements AgentTurn {
   }
 
   async interrupt(limitMs: number): Promise<boolean> {
+    this.#formAbort.abort();
     const limit = Promise.withResolvers<null>();
     const timer = setTimeout(() => limit.resolve(null), limitMs);
     const asked = this.process.interrupt(limitMs);
@@ -66,9 +77,33 @@ export class ClaudeTurn implements AgentTurn {
   }
 
   close(): void {
+    this.#formAbort.abort();
     this.process.listen(null);
     if (this.#stallTimer !== null) clearTimeout(this.#stallTimer);
     if (this.#foldedTimer !== null) clearTimeout(this.#foldedTimer);
+  }
+
+  /** The model has a question for the person, which the server puts. */
+  async #putForm(tool: DeferredTool, completion: Completion): Promise<void> {
+    this.#mapper.outcome = null;
+    this.#waiting++;
+    const outcome = await this.#forms.put(tool, this.#formAbort.signal);
+    this.#waiting--;
+    if (this.#formAbort.signal.aborted) return this.#finish.resolve({ kind: "interrupted" });
+    switch (outcome.kind) {
+      case "correct":
+        return this.#send(toolResult(tool.id, outcome.text, true));
+      case "failed":
+        return this.#finish.resolve(outcome);
+      case "asked": {
+        const extra = {
+          ...completion.extra,
+          silent_exit: true,
+          silent_exit_reason: "waiting_for_user_input",
+        };
+        this.#finish.resolve({ kind: "completed", completion: { ...completion, text: "", extra } });
+      }
+    }
   }
 
   async #permit(tool: Asked, signal: AbortSignal): Promise<PermissionAnswer | null> {
@@ -81,7 +116,17 @@ export class ClaudeTurn implements AgentTurn {
     }
   }
 
-  #send(content: Parameters<ClaudeProcess["send"]>[0]): void {
+  #prompt(): PromptContent {
+    const { request, workdir, resumed } = this.turn;
+    const answer = formAnswer(request);
+    if (!answer) return buildPrompt(request, workdir, this.process.commands);
+    if (resumed) return toolResult(answer.toolUseId, answer.text, false);
+    // Nobody remembers the question: the result of a call that was never made would mean nothing.
+    const prompt = `The answers to the questions asked before:\n${answer.text}`;
+    return buildPrompt({ ...request, prompt }, workdir, this.process.commands);
+  }
+
+  #send(content: PromptContent): void {
     this.#lastSign = performance.now();
     this.process.send(content);
   }
@@ -102,6 +147,7 @@ export class ClaudeTurn implements AgentTurn {
   }
 
   #end(outcome: NonNullable<TurnMapper["outcome"]>): void {
+    if (outcome.kind === "deferred") return void this.#putForm(outcome.tool, outcome.completion);
     if (outcome.kind !== "retry") return this.#finish.resolve(outcome);
     if (this.#retries++ >= MAX_RETRIES) {
       return this.#finish.resolve({ kind: "failed", failure: outcome.failure });
