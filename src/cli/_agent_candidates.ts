@@ -18,9 +18,14 @@ export type CandidateSource =
 export interface Candidate {
   readonly path: string;
   readonly source: CandidateSource;
+  /** What is started for it: npm, for example, puts a script in front of the program. */
+  readonly program: string;
   /** Null: it does not run. */
   readonly version: string | null;
 }
+
+/** What is behind a path. */
+export type Inspection = Pick<Candidate, "program" | "version">;
 
 /** Where to look. Paths are absolute. */
 export interface CandidatePlaces {
@@ -33,6 +38,8 @@ export interface CandidatePlaces {
   readonly homeDirs: readonly string[];
   readonly userHome: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** @default The path itself, and what it answers to `--version`. */
+  inspect?(path: string): Promise<Inspection>;
 }
 
 /** All CLIs, each path once, in the order of precedence; an explicit path is listed even when missing. */
@@ -42,7 +49,10 @@ export async function listCandidates(places: CandidatePlaces): Promise<Candidate
     if (!found.has(path) && (source === "explicit path" || isFile(path))) found.set(path, source);
   }
   return await Promise.all(
-    [...found].map(async ([path, source]) => ({ path, source, version: await versionOf(path) })),
+    [...found].map(async ([path, source]) => {
+      const inspect = places.inspect ?? askVersion;
+      return { path, source, ...await inspect(path) };
+    }),
   );
 }
 
@@ -92,9 +102,10 @@ async function askShell(
   return out?.split("\n").findLast((line) => line.startsWith("PATH="))?.slice(5) ?? null;
 }
 
-async function versionOf(path: string): Promise<string | null> {
+async function askVersion(path: string): Promise<Inspection> {
   const env = { ...Deno.env.toObject(), CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" };
-  return (await output(path, ["--version"], VERSION_MS, env))?.match(/\d+\.\d+\.\d+/)?.[0] ?? null;
+  const text = await output(path, ["--version"], VERSION_MS, env);
+  return { program: path, version: text?.match(/\d+\.\d+\.\d+/)?.[0] ?? null };
 }
 
 /** Standard output of a program that ends well within `ms`, else null; what it leaves is not waited for. */
@@ -159,7 +170,7 @@ async function collect(stream: ReadableStream<Uint8Array>, signal: AbortSignal):
 export function whyNot(candidate: Candidate, minimum: string, used: string | null): string | null {
   if (candidate.version === null) return "it does not run";
   if (compareVersions(candidate.version, minimum) < 0) return `it is older than ${minimum}`;
-  return candidate.path === used ? null : "another one comes before it";
+  return candidate.program === used ? null : "another one comes before it";
 }
 
 function isFile(path: string): boolean {

@@ -3,19 +3,21 @@ import type { Settings } from "../config/mod.ts";
 import { AppError, EXIT, toAppError } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
 import {
-  CLAUDE_MINIMUM,
-  CLAUDE_VERSION,
   CODEX_MINIMUM,
   CODEX_VERSION,
-  ensureClaude,
   ensureCodex,
-  findClaude,
   findCodex,
-  installClaude,
   installCodex,
-  installedCodex,
+  readCodexVersion,
+} from "../runtimes/codex/mod.ts";
+import {
+  CLAUDE_MINIMUM,
+  CLAUDE_VERSION,
+  ensureClaude,
+  findClaude,
+  installClaude,
 } from "../runtimes/mod.ts";
-import { type Candidate, listCandidates, whyNot } from "./_agent_candidates.ts";
+import { type Candidate, type Inspection, listCandidates, whyNot } from "./_agent_candidates.ts";
 import { parseFlags, type Usage, usageError } from "./arguments.ts";
 import { configSources, loadSettings } from "./environment.ts";
 import { note, print, printJson, progressBar } from "./output.ts";
@@ -34,6 +36,13 @@ const USAGE: Usage = {
   ],
 };
 
+/** Where an agent's own functions look. */
+interface Places {
+  readonly installDir: string;
+  readonly userHome: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /** An agent's program as this command shows and installs it. */
 interface AgentProgram {
   /** Name on the command line. */
@@ -44,12 +53,23 @@ interface AgentProgram {
   readonly version: string;
   /** What a person may type instead of `agents install`. */
   readonly byHand: string;
-  list(settings: Settings): Promise<Candidate[]>;
-  /** The one a device uses now; null: none, so it would be installed. @throws {AppError} */
-  used(settings: Settings): Promise<string | null>;
-  /** @returns Its path. @throws {AppError} */
-  install(settings: Settings): Promise<string>;
+  /** File name, and where it lies below the directory of what this program installs. */
+  readonly file: string;
+  readonly installed: string;
+  readonly homeDirs: readonly string[];
+  explicit(settings: Settings): string | null;
+  /** As the device finds it: a path the owner chose, or what there is; null: nothing. */
+  ensure(options: Places & { configured: string }): Promise<{ path: string; version: string }>;
+  find(places: Places): Promise<{ path: string } | null>;
+  install(options: Places & Progress): Promise<string>;
+  inspect?(path: string, places: Places): Promise<Inspection>;
 }
+
+interface Progress {
+  onProgress(done: number, total: number): void;
+}
+
+const EXE = Deno.build.os === "windows" ? ".exe" : "";
 
 const CLAUDE: AgentProgram = {
   name: "claude",
@@ -57,31 +77,13 @@ const CLAUDE: AgentProgram = {
   minimum: CLAUDE_MINIMUM,
   version: CLAUDE_VERSION,
   byHand: "npm install -g @anthropic-ai/claude-code@latest",
-  list: ({ agent, paths, userHome }) => {
-    const name = Deno.build.os === "windows" ? "claude.exe" : "claude";
-    return listCandidates({
-      name,
-      explicit: agent.claudeBinary,
-      installed: join(paths.agents, "claude", CLAUDE_VERSION, name),
-      homeDirs: [".local/bin", ".claude/local", ".npm-global/bin", ".bun/bin"],
-      userHome,
-      env: Deno.env.toObject(),
-    });
-  },
-  used: async ({ agent, paths, userHome }) => {
-    const common = { installDir: paths.agents, userHome, env: Deno.env.toObject() };
-    // With an explicit path nothing is ever installed.
-    if (agent.claudeBinary) {
-      return (await ensureClaude({ ...common, configured: agent.claudeBinary })).path;
-    }
-    return (await findClaude(common))?.path ?? null;
-  },
-  install: ({ paths }) =>
-    installClaude({
-      installDir: paths.agents,
-      env: Deno.env.toObject(),
-      onProgress: progressBar("Installing the Claude Code CLI"),
-    }),
+  file: `claude${EXE}`,
+  installed: `claude/${CLAUDE_VERSION}/claude${EXE}`,
+  homeDirs: [".local/bin", ".claude/local", ".npm-global/bin", ".bun/bin"],
+  explicit: ({ agent }) => agent.claudeBinary,
+  ensure: ensureClaude,
+  find: findClaude,
+  install: installClaude,
 };
 
 const CODEX: AgentProgram = {
@@ -90,28 +92,22 @@ const CODEX: AgentProgram = {
   minimum: CODEX_MINIMUM,
   version: CODEX_VERSION,
   byHand: "npm install -g @openai/codex@latest",
-  list: ({ agent, paths, userHome }) =>
-    listCandidates({
-      name: Deno.build.os === "windows" ? "codex.exe" : "codex",
-      explicit: agent.codexBinary,
-      installed: installedCodex(paths.agents) ?? join(paths.agents, "codex", CODEX_VERSION),
-      homeDirs: [".local/bin", ".npm-global/bin", ".bun/bin"],
-      userHome,
-      env: Deno.env.toObject(),
-    }),
-  used: async ({ agent, paths, userHome }) => {
-    const common = { installDir: paths.agents, userHome, env: Deno.env.toObject() };
-    if (agent.codexBinary) {
-      return (await ensureCodex({ ...common, configured: agent.codexBinary })).path;
+  file: Deno.build.os === "windows" ? "codex.cmd" : "codex",
+  installed: `codex/${CODEX_VERSION}/bin/codex${EXE}`,
+  homeDirs: [".local/bin", ".npm-global/bin", ".bun/bin", ".yarn/bin", "node_modules/.bin"],
+  explicit: ({ agent }) => agent.codexBinary,
+  ensure: ensureCodex,
+  find: findCodex,
+  install: installCodex,
+  inspect: async (path, places) => {
+    try {
+      const { path: program, version } = await ensureCodex({ ...places, configured: path });
+      return { program, version };
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      return { program: path, version: await readCodexVersion(path) };
     }
-    return (await findCodex(common))?.path ?? null;
   },
-  install: ({ paths }) =>
-    installCodex({
-      installDir: paths.agents,
-      env: Deno.env.toObject(),
-      onProgress: progressBar("Installing the Codex CLI"),
-    }),
 };
 
 /** All of them; a further agent is one more entry. */
@@ -148,13 +144,34 @@ async function list(settings: Settings, json: boolean): Promise<void> {
   for (const report of reports) printReport(report);
 }
 
+function placesOf({ paths, userHome }: Settings): Places {
+  return { installDir: paths.agents, userHome, env: Deno.env.toObject() };
+}
+
+/** The one a device uses now; null: none, so it would be installed. @throws {AppError} */
+async function usedBy(program: AgentProgram, settings: Settings): Promise<string | null> {
+  const places = placesOf(settings);
+  const configured = program.explicit(settings);
+  // With an explicit path nothing is ever installed.
+  if (configured) return (await program.ensure({ ...places, configured })).path;
+  return (await program.find(places))?.path ?? null;
+}
+
 async function reportOf(program: AgentProgram, settings: Settings): Promise<AgentReport> {
-  const { name, label, minimum } = program;
-  const found = await program.list(settings);
+  const { name, label, minimum, file, homeDirs, inspect } = program;
+  const places = placesOf(settings);
+  const found = await listCandidates({
+    ...places,
+    name: file,
+    explicit: program.explicit(settings),
+    installed: join(places.installDir, program.installed),
+    homeDirs,
+    ...(inspect && { inspect: (path: string) => inspect(path, places) }),
+  });
   let used: string | null = null;
   let failure: AppError | null = null;
   try {
-    used = await program.used(settings);
+    used = await usedBy(program, settings);
   } catch (error) {
     failure = toAppError(error);
   }
@@ -195,8 +212,9 @@ async function install(settings: Settings, name: string): Promise<void> {
       `Cannot install "${name}": the agents are ${PROGRAMS.map((known) => known.name).join(", ")}`,
     );
   }
-  const path = await program.install(settings);
+  const onProgress = progressBar(`Installing the ${program.label} CLI`);
+  const path = await program.install({ ...placesOf(settings), onProgress });
   print(`${program.label} ${program.version}: ${path}`);
-  const used = await program.used(settings);
+  const used = await usedBy(program, settings);
   if (used !== path) note(`In use is another one: ${used}`);
 }

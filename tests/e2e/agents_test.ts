@@ -2,6 +2,7 @@
 import { claudePackage } from "../../src/runtimes/claude/release.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { CLAUDE_VERSION, claudeBinary } from "../support/claude_cli.ts";
+import { CODEX_VERSION, codexBinary } from "../support/codex_cli.ts";
 import { createWorld, type World } from "../support/world.ts";
 
 /** PATH of a service: what the test machine has installed does not count. */
@@ -77,6 +78,25 @@ Deno.test("agents lists every CLI in the order of its place and says why one is 
   assertEquals((await claudeIn(world, { ...env, CLAUDE_BINARY: real })).used, real);
 });
 
+Deno.test("agents shows Codex where it lies and uses the program behind the link", async () => {
+  await using world = await createWorld({ claude: false });
+  const real = await Deno.realPath(await codexBinary());
+  Deno.mkdirSync(`${world.home}/.local/bin`, { recursive: true });
+  Deno.symlinkSync(real, `${world.home}/.local/bin/codex`);
+  const old = fakeCli(`${world.root}/old`, "echo codex-cli 0.100.0", "codex");
+  const { stdout } = await world.run(["agents", "--json"], {
+    ...SHORT_PATH,
+    PATH: `${world.root}/old:/usr/bin:/bin`,
+  });
+  const codex = (JSON.parse(stdout) as Listed).agents.find(({ name }) => name === "codex");
+  assert(codex);
+  assertEquals(codex.used, real);
+  assertEquals(codex.found.map(({ path, version, not_used }) => [path, version, not_used]), [
+    [old, "0.100.0", `it is older than ${codex.minimum}`],
+    [`${world.home}/.local/bin/codex`, CODEX_VERSION, null],
+  ]);
+});
+
 Deno.test("agents asks the login shell for its PATH, and waits three seconds for one that hangs", async () => {
   await using world = await createWorld({ claude: false });
   const managed = fakeCli(`${world.root}/managed`, "echo 2.1.160");
@@ -117,5 +137,5 @@ Deno.test("agents install refuses a package with another hash and leaves nothing
 
   const unknown = await world.run(["agents", "install", "gemini"], env);
   assertEquals(unknown.code, 2);
-  assertStringIncludes(unknown.stderr, "the agents are claude");
+  assertStringIncludes(unknown.stderr, "the agents are claude, codex");
 });
