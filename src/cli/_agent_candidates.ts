@@ -5,6 +5,8 @@ import { isAbsolute, join } from "../platform/std/path.ts";
 
 const VERSION_MS = 10_000;
 const LOGIN_SHELL_MS = 3000;
+/** For reading the rest when a program has ended, whose pipe something it left behind may hold open. */
+const DRAIN_MS = 200;
 
 /** Where a CLI was found, in the order of precedence. */
 export type CandidateSource =
@@ -140,11 +142,12 @@ async function output(
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), ms);
   try {
-    // A pipe stays open while something the program left behind holds it: the end of time closes it.
     const gone = new Promise<null>((r) => abort.signal.addEventListener("abort", () => r(null)));
     const text = collect(child.stdout, abort.signal);
     if (!(await Promise.race([status, gone]))?.success) return null;
-    return await Promise.race([text, gone]);
+    // What it said is there; what holds the pipe now has nothing to do with the question.
+    setTimeout(() => abort.abort(), DRAIN_MS);
+    return await text;
   } finally {
     clearTimeout(timer);
     abort.abort();

@@ -32,6 +32,14 @@ Deno.test("loginShellPath() waits neither for a shell that hangs nor for what ho
     Deno.kill(Number(Deno.readTextFileSync(`${shell}.pid`)), "SIGKILL");
   }));
 
+Deno.test("loginShellPath() has the answer although something of the profile lives on", () =>
+  withShell('sleep 20 & echo $! > $0.pid; PATH=/kept exec /bin/sh -c "$2"', async (shell) => {
+    const started = performance.now();
+    assertEquals(await loginShellPath(shell, { PATH: "/usr/bin:/bin" }), "/kept");
+    assert(performance.now() - started < 2500);
+    Deno.kill(Number(Deno.readTextFileSync(`${shell}.pid`)), "SIGKILL");
+  }));
+
 Deno.test("loginShellPath() has no answer without a shell", async () => {
   assertEquals(await loginShellPath(undefined, {}), null);
   assertEquals(await loginShellPath("sh", {}), null);
