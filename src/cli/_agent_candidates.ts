@@ -140,13 +140,14 @@ async function output(
   let ended = false;
   const status = child.status.finally(() => ended = true);
   const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), ms);
+  let timer = setTimeout(() => abort.abort(), ms);
   try {
     const gone = new Promise<null>((r) => abort.signal.addEventListener("abort", () => r(null)));
     const text = collect(child.stdout, abort.signal);
     if (!(await Promise.race([status, gone]))?.success) return null;
     // What it said is there; what holds the pipe now has nothing to do with the question.
-    setTimeout(() => abort.abort(), DRAIN_MS);
+    clearTimeout(timer);
+    timer = setTimeout(() => abort.abort(), DRAIN_MS);
     return await text;
   } finally {
     clearTimeout(timer);
