@@ -3,8 +3,28 @@ import { join } from "../../src/platform/std/path.ts";
 import { ensureCodex, readCodexVersion } from "../../src/runtimes/codex/mod.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { CODEX_VERSION } from "../support/codex_cli.ts";
+import { guardedTest } from "../support/require.ts";
 
-Deno.test("ensureCodex() installs the pinned version with its helpers, checked, once", async () => {
+guardedTest({
+  name: "ensureCodex() installs the pinned version with its helpers, checked, once",
+  needs: npmMissing,
+  // Libraries of the C runtime stay loaded.
+  sanitizeResources: false,
+  fn: installs,
+});
+
+async function npmMissing(): Promise<string | undefined> {
+  if (Deno.env.get("NPM_CONFIG_REGISTRY")) return undefined;
+  try {
+    await new Deno.Command("npm", { args: ["--version"], stdout: "null" }).output();
+    return undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "npm is not installed";
+    throw error;
+  }
+}
+
+async function installs(): Promise<void> {
   const dir = await Deno.realPath(await Deno.makeTempDir());
   try {
     const seen: number[] = [];
@@ -35,4 +55,4 @@ Deno.test("ensureCodex() installs the pinned version with its helpers, checked, 
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
-});
+}

@@ -22,6 +22,28 @@ Deno.test("a conversation of Codex goes on in a new process", async () => {
   assert(sent.includes("My name is Ada") && sent.includes("Hello Ada."), sent);
 });
 
+Deno.test("a conversation of Codex that is open elsewhere is copied", async () => {
+  await using model = await ResponsesModel.start();
+  await using harness = await CodexHarness.create({ modelUrl: model.url });
+  await harness.start();
+  const first = harness.turn(`My name is Ada ${script({ text: "Hello Ada." })}`);
+  await first.outcome();
+  const id = first.sessions[0] ?? "";
+  await using other = await CodexHarness.create({
+    modelUrl: model.url,
+    facts: { configDir: harness.facts.configDir },
+  });
+  await other.start({ kind: "resume", id, model: null });
+  const copy = other.turn(`Who am I? ${script({ text: "Ada." })}`);
+  const outcome = await copy.outcome();
+  assert(outcome.kind === "completed", JSON.stringify(outcome));
+  assert(copy.sessions[0] !== undefined && copy.sessions[0] !== id);
+  const sent = JSON.stringify(model.scripted.at(-1)?.body?.input);
+  assert(sent.includes("My name is Ada") && sent.includes("Hello Ada."), sent);
+  const still = await harness.turn(script({ text: "Here." })).outcome();
+  assertEquals(still.kind, "completed");
+});
+
 Deno.test("an unknown conversation of Codex is told as such, before anything is done", async () => {
   await using model = await ResponsesModel.start();
   await using harness = await CodexHarness.create({ modelUrl: model.url });
@@ -62,7 +84,10 @@ Deno.test("a message before the turn of Codex has begun is not lost", async () =
   assert(sent.includes("And the blue one"), sent);
 });
 
-Deno.test("Codex behind the forwarder has no real key, the model gets it", async () => {
+// Libraries of the C runtime stay loaded.
+Deno.test("Codex behind the forwarder has no real key, the model gets it", {
+  sanitizeResources: false,
+}, async () => {
   await using model = await ResponsesModel.start();
   const faults: string[] = [];
   const forwarder = new KeyForwarder({ onFault: (message) => faults.push(message) });

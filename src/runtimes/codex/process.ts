@@ -57,7 +57,6 @@ const DRAIN_MS = 250;
 const STDERR_CHARS = 8000;
 /** Limit for the answer to a request that starts something. */
 const START_MS = 60_000;
-const UNKNOWN_THREAD = -32600;
 /** Servers that fail are told of up to this number. */
 const MAX_TROUBLES = 20;
 
@@ -236,17 +235,24 @@ export class CodexProcess implements AgentProcess {
       this.#rpc.notify("initialized");
       const answer = session.kind === "fresh"
         ? await this.#rpc.request("thread/start", { ...thread, serviceName: "wegent" }, START_MS)
-        // Without its turns: they may be long, and nobody here reads them.
-        : await this.#rpc.request("thread/resume", {
-          ...thread,
-          threadId: session.id,
-          excludeTurns: true,
-        }, START_MS);
+        : await this.#resume(session.id);
       const parsed = threadAnswer.parse(answer);
       this.#threadId = parsed.thread.id;
       return { kind: "open", id: parsed.thread.id, model: parsed.model ?? null };
     } catch (error) {
       return openFailure(error, session);
+    }
+  }
+
+  async #resume(threadId: string): Promise<unknown> {
+    // Without its turns: they may be long, and nobody here reads them.
+    const params = { ...this.command.thread, threadId, excludeTurns: true };
+    try {
+      return await this.#rpc.request("thread/resume", params, START_MS);
+    } catch (error) {
+      // A task forked from one that is alive: it gets a copy of the conversation.
+      if (!(error instanceof RpcError) || !/active writer/i.test(error.message)) throw error;
+      return await this.#rpc.request("thread/fork", params, START_MS);
     }
   }
 
@@ -316,14 +322,9 @@ export class CodexProcess implements AgentProcess {
   }
 }
 
-/** Another writer is no reason to begin anew; with anything else a resumed conversation is lost. */
+/** Whatever the reason for which a conversation cannot be resumed: it is lost, and the caller says so. */
 function openFailure(error: unknown, session: SessionStart): OpenedThread {
-  const refused = error instanceof RpcError;
-  const busy = refused && /active writer/i.test(error.message);
-  if (refused && session.kind === "resume" && !busy) return { kind: "unknown" };
-  const words = busy
-    ? "The conversation is open in another Codex on this device"
-    : `Cannot open the conversation: ${errorText(error)}`;
-  const code = refused && error.code !== UNKNOWN_THREAD ? "execution_error" : "init_error";
-  return { kind: "failed", failure: { message: words, code } };
+  if (error instanceof RpcError && session.kind === "resume") return { kind: "unknown" };
+  const message = `Cannot open the conversation: ${errorText(error)}`;
+  return { kind: "failed", failure: { message, code: "init_error" } };
 }
