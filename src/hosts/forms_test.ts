@@ -214,14 +214,35 @@ Deno.test("a form that stays malformed, or a server that is gone, ends the turn 
   assertStringIncludes(String(failed.at(-1)?.d["message"]), "answered 500");
 });
 
-Deno.test("a cancel ends the turn while the form is being put", async () => {
+Deno.test("a form's login goes to no other server", async () => {
+  await using model = await startModel();
+  await using forms = new FormServer();
+  await using other = new FormServer();
+  forms.movedTo = other.url;
+  await using host = await HostHarness.start({ modelUrl: model.url });
+  await host.attach();
+  // The CLI finds its tools, and then the server has moved.
+  const moved = { ...withForms(model, forms.url) };
+  const [bot] = moved["bot"] as { mcp_servers: { url: string }[] }[];
+  const alias = { ...bot!.mcp_servers[0], name: "wegent_forms" };
+  bot!.mcp_servers = [{ ...alias, url: forms.url.replace("/mcp", "/moved") }, ...bot!.mcp_servers];
+  const tool = TOOL.replace("wegent-forms", "wegent_forms");
+  const step = { tools: [{ name: tool, input: FORM, id: "toolu_q1" }] };
+  const records = await host.ended(await host.turn(script(step, say("never")), moved));
+  assertEquals(other.methods, []);
+  assertEquals(other.authorizations.size, 0);
+  assertEquals(terminalsOf(records), ["error"]);
+});
+
+Deno.test("a form waits longer than the model may be silent, and a cancel ends it", async () => {
   await using model = await startModel();
   await using forms = new FormServer();
   forms.replies = ["never"];
-  await using host = await HostHarness.start({ modelUrl: model.url });
+  await using host = await HostHarness.start({ modelUrl: model.url, stallMs: 700 });
   const daemon = await host.attach();
   const run = await host.turn(script(ask("toolu_q1")), withForms(model, forms.url));
   await poll(() => forms.calls.length === 1, 20_000, "the call");
+  await new Promise((resolve) => setTimeout(resolve, 2000));
   await daemon.send({ cmd: "cancel", run: run.id });
   assertEquals(terminalsOf(await host.ended(run, 5000)), ["response.incomplete"]);
   assertEquals(host.marked(), []);

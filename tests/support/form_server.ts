@@ -27,6 +27,8 @@ export class FormServer {
   readonly authorizations = new Set<string | null>();
   /** What the next calls are answered with; the last one stays. */
   replies: FormReply[] = ["waiting"];
+  /** Where `/moved` leads. */
+  movedTo = "/mcp";
   /** Answers come as server-sent events. */
   streams = false;
   readonly #sessions = new Set<string>();
@@ -47,7 +49,7 @@ export class FormServer {
   async #handle(request: Request): Promise<Response> {
     const { pathname } = new URL(request.url);
     if (pathname === "/moved") {
-      return new Response(null, { status: 307, headers: { location: "/mcp" } });
+      return new Response(null, { status: 307, headers: { location: this.movedTo } });
     }
     const session = request.headers.get("mcp-session-id");
     if (request.method === "DELETE") {
@@ -65,15 +67,14 @@ export class FormServer {
       }
     }
     if (call.id === undefined) return new Response(null, { status: 202 });
-    const gone = new Promise((resolve) => request.signal.addEventListener("abort", resolve));
-    return await this.#answer(call, ours, gone);
+    return await this.#answer(call, ours, request.signal);
   }
 
-  /** @param gone Resolves when the caller does not wait any more. */
+  /** @param gone Aborts when the caller does not wait any more. */
   async #answer(
     { id, method, params }: Call,
     ours: boolean,
-    gone: Promise<unknown>,
+    gone: AbortSignal,
   ): Promise<Response> {
     switch (method) {
       case "initialize": {
@@ -87,7 +88,9 @@ export class FormServer {
         this.calls.push(params?.arguments);
         const reply = this.replies.length > 1 ? this.replies.shift() : this.replies[0];
         if (reply === "broken") return new Response("no", { status: 500 });
-        if (reply === "never") await gone;
+        if (reply === "never") {
+          await new Promise((resolve) => gone.addEventListener("abort", resolve));
+        }
         if (reply === "invalid") {
           return this.#reply({ id, error: { code: -32602, message: "questions is missing" } });
         }

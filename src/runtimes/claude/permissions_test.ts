@@ -95,6 +95,21 @@ Deno.test("Permissions.answer() always asks for a place the CLI calls sensitive"
   }
 });
 
+Deno.test("Permissions.answer() asks before a file is changed that decides what runs later", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const names = [".git/hooks/pre-commit", "sub/.claude/settings.json", ".mcp.json", ".wegent/x"];
+    const { asked, tool } = turn(dir, names.map(() => ({})));
+    for (const name of names) await tool("Write", { file_path: `${dir}/${name}`, content: "" });
+    assertEquals(asked.length, names.length);
+    await tool("Read", { file_path: `${dir}/.git/config` });
+    await tool("Write", { file_path: `${dir}/.github/x`, content: "" });
+    assertEquals(asked.length, names.length);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
 Deno.test("placeInside() follows links and what does not exist yet", async () => {
   const base = await Deno.realPath(await Deno.makeTempDir());
   try {
