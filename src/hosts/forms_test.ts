@@ -238,11 +238,11 @@ Deno.test("a form waits longer than the model may be silent, and a cancel ends i
   await using model = await startModel();
   await using forms = new FormServer();
   forms.replies = ["never"];
-  await using host = await HostHarness.start({ modelUrl: model.url, stallMs: 700 });
+  await using host = await HostHarness.start({ modelUrl: model.url, stallMs: 5000 });
   const daemon = await host.attach();
   const run = await host.turn(script(ask("toolu_q1")), withForms(model, forms.url));
   await poll(() => forms.calls.length === 1, 20_000, "the call");
-  await new Promise((resolve) => setTimeout(resolve, 2000));
+  await new Promise((resolve) => setTimeout(resolve, 6500));
   await daemon.send({ cmd: "cancel", run: run.id });
   assertEquals(terminalsOf(await host.ended(run, 5000)), ["response.incomplete"]);
   assertEquals(host.marked(), []);

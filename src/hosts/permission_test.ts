@@ -302,7 +302,7 @@ Deno.test("ask: a cancel withdraws the question", async () => {
 
 Deno.test("ask: the turn waits longer than the model may be silent, and for a daemon that comes back", async () => {
   await using model = await startModel();
-  await using host = await HostHarness.start({ modelUrl: model.url, stallMs: 800 });
+  await using host = await HostHarness.start({ modelUrl: model.url, stallMs: 5000 });
   const before = await host.attach();
   const run = await host.turn(
     script(callTool("Read", { file_path: "/etc/hostname" }), say("done")),
@@ -310,7 +310,7 @@ Deno.test("ask: the turn waits longer than the model may be silent, and for a da
   );
   const { request_id } = await question(host, run);
   before.detach();
-  await new Promise((resolve) => setTimeout(resolve, 2500));
+  await new Promise((resolve) => setTimeout(resolve, 6500));
   const daemon: FakeDaemon = await host.attach();
   assertEquals(daemon.hello?.runs.map(({ id, asking, ended }) => [id, asking, ended]), [
     [run.id, 1, false],
