@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "../../tests/support/assert.ts";
-import { loginShellPath, whyNot } from "./_agent_candidates.ts";
+import { loginShellPath } from "../runtimes/shared/mod.ts";
+import { whyNot } from "./_agent_candidates.ts";
 
 /** Runs `test` with a shell made of `text`. */
 async function withShell(text: string, test: (shell: string, dir: string) => Promise<void>) {

@@ -1,7 +1,7 @@
 /**
  * Runs on disk: one directory for each run until the server has acknowledged its terminal event.
  *
- * `runs/<id>/` holds `run.json` (who it is), `request.json` (what was asked; removed at the end since
+ * `runs/<id>/` holds `run.json` (who it is), `request.sealed` (what was asked; encrypted, and removed at the end, since
  * it may hold a key), `journal.ndjson` (its events) and `cursor` (how far delivery has come, for
  * servers that do not number events). A delivered run's directory moves to `done/` and is removed
  * after some days.
@@ -24,6 +24,7 @@ import {
   TERMINAL_EVENTS,
 } from "../protocol/mod.ts";
 import { JournalReader, type JournalTail, JournalWriter } from "../hosts/mod.ts";
+import { seal, unseal } from "./seal.ts";
 
 const runFile = z.looseObject({
   version: z.literal(1),
@@ -40,6 +41,9 @@ const runFile = z.looseObject({
   local: localEnvelope.optional(),
 });
 export type RunFile = z.infer<typeof runFile>;
+
+/** The request of a run that has not ended: its tokens and keys are nobody's to read. */
+const REQUEST = "request.sealed";
 
 /** A run's directory with an empty journal. */
 export interface PreparedRun {
@@ -58,6 +62,7 @@ export class RunStore {
   constructor(
     private readonly runsDir: string,
     private readonly doneDir: string,
+    private readonly sealKey: Uint8Array,
   ) {
     ensurePrivateDir(runsDir);
     ensurePrivateDir(doneDir);
@@ -90,9 +95,9 @@ export class RunStore {
   /** Writes who a prepared run is and what was asked. A directory without it is removed at the next start. */
   create(run: RunFile, request: ExecuteRequest): void {
     const options = { mode: 0o600, createNew: true };
-    Deno.writeTextFileSync(
-      join(this.dir(run.id), "request.json"),
-      JSON.stringify(request),
+    Deno.writeFileSync(
+      join(this.dir(run.id), REQUEST),
+      seal(JSON.stringify(request), this.sealKey),
       options,
     );
     Deno.writeTextFileSync(join(this.dir(run.id), "run.json"), JSON.stringify(run), options);
@@ -104,7 +109,8 @@ export class RunStore {
 
   /** The request of a run, or null when it is gone. */
   request(id: string): ExecuteRequest | null {
-    const text = readTextIfExists(join(this.dir(id), "request.json"));
+    const sealed = readIfExists(join(this.dir(id), REQUEST));
+    const text = sealed && unseal(sealed, this.sealKey);
     if (text === null) return null;
     const parsed = executeRequest.safeParse(JSON.parse(text));
     return parsed.success ? parsed.data : null;
@@ -181,7 +187,7 @@ export class RunStore {
 
   /** The run needs no more delivery: keeps its journal for a while, forgets its request. */
   finish(id: string): void {
-    removeIfExists(join(this.dir(id), "request.json"));
+    removeIfExists(join(this.dir(id), REQUEST));
     const target = join(this.doneDir, id);
     removeIfExists(target, { recursive: true });
     Deno.renameSync(this.dir(id), target);
@@ -198,6 +204,15 @@ export class RunStore {
       removed++;
     }
     return removed;
+  }
+}
+
+function readIfExists(path: string): Uint8Array | null {
+  try {
+    return Deno.readFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
   }
 }
 

@@ -64,7 +64,7 @@ class DeviceWorker {
   #drained: Promise<void> | null = null;
 
   constructor(private readonly init: WorkerInit) {
-    this.#store = new RunStore(init.runsDir, init.doneDir);
+    this.#store = new RunStore(init.runsDir, init.doneDir, init.sealKey);
     this.#awayMs = init.awayMs;
     this.#workdirs = init.workdirs;
     this.#lostAt = null;

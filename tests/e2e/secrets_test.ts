@@ -108,7 +108,7 @@ Deno.test("of the planted secrets an agent sees only what it needs itself, and n
   withDevice({ env: DAEMON, words: WORDS }, async (fixture) => {
     const { backend, model, world } = fixture;
     const dump = "for p in /proc/[0-9]*; do cat $p/environ $p/cmdline; done > dump 2>/dev/null; " +
-      "cat ../../state/runs/*/request.json ../../device-config.json ../../run/*/* > files 2>&1; touch here; sleep 300";
+      "cat ../../state/runs/*/request.* ../../device-config.json ../../run/*/* > files 2>&1; touch here; sleep 300";
     const turn = planted(fixture, callTool("Bash", { command: dump, description: "d" }));
     backend.execute(turn);
     const dir = `${world.workspace}/${turn.task_id}`;
@@ -144,15 +144,10 @@ Deno.test("of the planted secrets an agent sees only what it needs itself, and n
     const [request] = model.scripted();
     assertEquals(request?.headers["authorization"], `Bearer ${SECRETS.api}`);
     assertEquals(request?.headers["x-tenant-key"], SECRETS.tenant);
-    // On disk the request itself holds them until the turn has ended, for the owner alone.
+    // What the request itself holds is encrypted while the turn runs.
+    assert(requests(world.executorHome).length > 0);
     const found = searchTree(world.root, SECRETS).map(({ path }) => path);
-    assertEquals(
-      found.filter((path) => !path.endsWith("/request.json") && path !== `${dir}/dump`),
-      [],
-    );
-    for (const path of found.filter((path) => path.endsWith("/request.json"))) {
-      assertEquals((Deno.statSync(path).mode ?? 0) & 0o77, 0, path);
-    }
+    assertEquals(found.filter((path) => path !== `${dir}/dump`), []);
     backend.cancel({ taskId: turn.task_id, subtaskId: turn.subtask_id });
     await backend.waitTerminal(turn.subtask_id, LONG);
     await until(() => requests(world.executorHome).length === 0, "the request's removal");
@@ -198,8 +193,7 @@ Deno.test("a hub's key is in no database, log or event in the clear, though the 
     const outputs = world.programs.flatMap((program) => program.lines.map((line) => line.text));
     assert(world.programs.includes(daemon));
     assertEquals(leaks(outputs.join("\n")), []);
-    const skip = (path: string) =>
-      path.startsWith(world.workspace) || path.endsWith("/request.json");
+    const skip = (path: string) => path.startsWith(world.workspace);
     assertEquals(searchTree(world.root, secret, skip), []);
   });
 });
@@ -236,7 +230,7 @@ function holders(env: ReadonlyMap<string, string>): Record<string, Name[]> {
 
 function requests(home: string): string[] {
   return [...Deno.readDirSync(`${home}/state/runs`)]
-    .map(({ name }) => `${home}/state/runs/${name}/request.json`).filter(exists);
+    .map(({ name }) => `${home}/state/runs/${name}/request.sealed`).filter(exists);
 }
 
 function exists(path: string): boolean {

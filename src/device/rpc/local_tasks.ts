@@ -15,7 +15,7 @@ import {
 import { hostRequest, promptText } from "../host_request.ts";
 import type { Run } from "../run.ts";
 import type { RunStore } from "../run_store.ts";
-import { seal, unseal } from "./seal.ts";
+import { seal, unseal } from "../seal.ts";
 import type { TaskRow, TaskStore, TurnRow } from "./task_store.ts";
 import { type FoldedTurn, TurnFold } from "./turn_fold.ts";
 

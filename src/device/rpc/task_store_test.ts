@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "../../../tests/support/assert.ts";
-import { seal, unseal } from "./seal.ts";
+import { seal, unseal } from "../seal.ts";
 import { type TaskRow, TaskStore } from "./task_store.ts";
 
 function withStore(test: (store: TaskStore, path: string) => void): void {

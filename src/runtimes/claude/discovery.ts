@@ -1,11 +1,11 @@
 /** Finds the Claude Code CLI on this machine. */
-import { AppError, errorText } from "../../platform/mod.ts";
+import { AppError } from "../../platform/mod.ts";
 import { isAbsolute, join } from "../../platform/std/path.ts";
+import { loginShellPath } from "../shared/login_shell.ts";
 import { installClaude, installedPath, type InstallOptions } from "./install.ts";
 import { CLAUDE_MINIMUM, compareVersions } from "./release.ts";
 
 const VERSION_MS = 10_000;
-const LOGIN_SHELL_MS = 3000;
 
 /** Where a CLI was found. */
 export type ClaudeSource = "configured" | "installed" | "path" | "login shell" | "known place";
@@ -24,8 +24,8 @@ export interface DiscoveryOptions extends InstallOptions {
 }
 
 /**
- * The CLI to use: the configured one, the one we installed, or the first on `PATH`, on the login
- * shell's `PATH` or in a usual place that is new enough; else it is installed.
+ * The CLI to use: the configured one, the one we installed, or the first on the login shell's `PATH`, on
+ * our own `PATH` or in a usual place that is new enough; else it is installed.
  *
  * @throws {AppError} `claude_unusable` when the configured one is missing or too old, or what
  * {@link installClaude} throws.
@@ -59,36 +59,16 @@ async function* candidates(
   if (installed) yield ["installed", installed];
   const name = Deno.build.os === "windows" ? "claude.exe" : "claude";
   const separator = Deno.build.os === "windows" ? ";" : ":";
-  for (const dir of (env["PATH"] ?? "").split(separator).filter(isAbsolute)) {
-    yield ["path", join(dir, name)];
-  }
+  const dirs = (path: string | null | undefined) =>
+    (path ?? "").split(separator).filter(isAbsolute);
+  // A service's `PATH` is short; the login shell knows where version managers put things.
+  const shell = await loginShellPath(env["SHELL"], env);
+  for (const dir of dirs(shell)) yield ["login shell", join(dir, name)];
+  for (const dir of dirs(env["PATH"])) yield ["path", join(dir, name)];
   for (const dir of [".local/bin", ".claude/local", ".npm-global/bin", ".bun/bin"]) {
     yield ["known place", join(userHome, dir, name)];
   }
   for (const dir of ["/usr/local/bin", "/opt/homebrew/bin"]) yield ["known place", join(dir, name)];
-  const shell = await fromLoginShell(env["SHELL"]);
-  if (shell) yield ["login shell", shell];
-}
-
-/** A service's `PATH` is short; the login shell knows where version managers put things. */
-async function fromLoginShell(shell: string | undefined): Promise<string | null> {
-  if (!shell || !isAbsolute(shell) || Deno.build.os === "windows") return null;
-  try {
-    const { success, stdout } = await new Deno.Command(shell, {
-      args: ["-lc", "command -v claude"],
-      stdin: "null",
-      stderr: "null",
-      signal: AbortSignal.timeout(LOGIN_SHELL_MS),
-    }).output();
-    const path = new TextDecoder().decode(stdout).trim().split("\n").at(-1) ?? "";
-    return success && isAbsolute(path) ? path : null;
-  } catch (error) {
-    // A shell that is missing or hangs knows no CLI either.
-    if (error instanceof Deno.errors.NotFound || /abort|timed out/i.test(errorText(error))) {
-      return null;
-    }
-    throw error;
-  }
 }
 
 async function requireUsable(path: string): Promise<FoundClaude> {

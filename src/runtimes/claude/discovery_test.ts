@@ -35,17 +35,21 @@ Deno.test("findClaude() skips versions that are too old and takes the next one o
     assertEquals(found, { path: good, version: "2.1.89", source: "path" });
   }));
 
-Deno.test("findClaude() looks in the usual places and asks the login shell last", () =>
+Deno.test("findClaude() asks the login shell for its PATH before it looks at ours and in usual places", () =>
   withDir(async (dir) => {
     const local = program(`${dir}/home/.local/bin`, "claude", "3.0.0");
     assertEquals((await findClaude(options(dir)))?.path, local);
-    Deno.removeSync(local);
+    program(`${dir}/new`, "claude", "3.0.0");
     const managed = program(`${dir}/managed`, "claude", "3.0.0");
     const shell = `${dir}/shell`;
-    Deno.writeTextFileSync(shell, `#!/bin/sh\necho ${managed}\n`, { mode: 0o755 });
-    const found = await findClaude(options(dir, { SHELL: shell }));
-    // A machine may have one in a place that comes before the shell.
-    assert(found?.path === managed || found?.source === "known place", found?.path);
+    // What a profile leaves running holds the output; nobody waits for it.
+    const text = `#!/bin/sh\nsleep 5 2>/dev/null &\nPATH=${dir}/managed exec /usr/bin/env\n`;
+    Deno.writeTextFileSync(shell, text, { mode: 0o755 });
+    assertEquals(await findClaude(options(dir, { SHELL: shell, PATH: `${dir}/new` })), {
+      path: managed,
+      version: "3.0.0",
+      source: "login shell",
+    });
   }));
 
 Deno.test("ensureClaude() refuses a configured CLI that is missing or too old", () =>

@@ -1,12 +1,12 @@
 /** Finds the Codex CLI on this machine. */
-import { AppError, errorText } from "../../platform/mod.ts";
+import { AppError } from "../../platform/mod.ts";
 import { dirname, isAbsolute, join } from "../../platform/std/path.ts";
 import { compareVersions } from "../claude/mod.ts";
+import { loginShellPath } from "../shared/login_shell.ts";
 import { installCodex, installedPath, type InstallOptions } from "./install.ts";
 import { CODEX_MINIMUM, codexPackage } from "./release.ts";
 
 const VERSION_MS = 10_000;
-const LOGIN_SHELL_MS = 3000;
 
 /** Where a CLI was found. */
 export type CodexSource = "configured" | "installed" | "path" | "login shell" | "known place";
@@ -27,8 +27,8 @@ export interface CodexDiscoveryOptions extends InstallOptions {
 type Places = Pick<CodexDiscoveryOptions, "env" | "userHome" | "installDir">;
 
 /**
- * The CLI to use: the configured one, the one we installed, or the first on `PATH`, in a usual place or
- * on the login shell's `PATH` that is new enough; else it is installed.
+ * The CLI to use: the configured one, the one we installed, or the first on the login
+ * shell's `PATH`, on our own or in a usual place that is new enough; else it is installed.
  *
  * @throws {AppError} `codex_unusable` when the configured one is missing or too old, or what
  * {@link installCodex} throws.
@@ -65,15 +65,18 @@ async function* candidates(
   const windows = Deno.build.os === "windows";
   // A `.cmd` cannot be started without a shell; npm's lies beside the package.
   const name = windows ? "codex.cmd" : "codex";
-  for (const dir of (env["PATH"] ?? "").split(windows ? ";" : ":").filter(isAbsolute)) {
+  const dirs = (path: string | null | undefined) =>
+    (path ?? "").split(windows ? ";" : ":").filter(isAbsolute);
+  // A service's `PATH` is short; the login shell knows where version managers put things.
+  const shell = await loginShellPath(env["SHELL"], env);
+  for (const dir of dirs(shell)) yield ["login shell", join(dir, name)];
+  for (const dir of dirs(env["PATH"])) {
     if (windows) yield ["path", join(dir, "codex.exe")];
     yield ["path", join(dir, name)];
   }
   const homes = [".local/bin", ".npm-global/bin", ".bun/bin", ".yarn/bin", "node_modules/.bin"];
   for (const dir of homes) yield ["known place", join(userHome, dir, name)];
   for (const dir of ["/usr/local/bin", "/opt/homebrew/bin"]) yield ["known place", join(dir, name)];
-  const shell = await fromLoginShell(env["SHELL"]);
-  if (shell) yield ["login shell", shell];
 }
 
 /**
@@ -108,27 +111,6 @@ function realFile(path: string): string | null {
   } catch (error) {
     // Missing, unreadable or a loop: nothing that could be started.
     if (error instanceof Error) return null;
-    throw error;
-  }
-}
-
-/** A service's `PATH` is short; the login shell knows where version managers put things. */
-async function fromLoginShell(shell: string | undefined): Promise<string | null> {
-  if (!shell || !isAbsolute(shell) || Deno.build.os === "windows") return null;
-  try {
-    const { success, stdout } = await new Deno.Command(shell, {
-      args: ["-lc", "command -v codex"],
-      stdin: "null",
-      stderr: "null",
-      signal: AbortSignal.timeout(LOGIN_SHELL_MS),
-    }).output();
-    const path = new TextDecoder().decode(stdout).trim().split("\n").at(-1) ?? "";
-    return success && isAbsolute(path) ? path : null;
-  } catch (error) {
-    // A shell that is missing or hangs knows no CLI either.
-    if (error instanceof Deno.errors.NotFound || /abort|timed out/i.test(errorText(error))) {
-      return null;
-    }
     throw error;
   }
 }
