@@ -250,13 +250,20 @@ export class ClaudeProcess implements AgentProcess {
   }
 
   #take(lines: readonly string[]): void {
-    const messages: CliMessage[] = [];
+    let messages: CliMessage[] = [];
+    const hand = () => {
+      if (messages.length > 0) this.#listener?.onMessages(messages);
+      messages = [];
+    };
     for (const line of lines) {
       const message = parseMessage(line);
       if (message === "malformed") this.#malformed++;
-      if (typeof message !== "string" && !this.#isOurs(message)) messages.push(message);
+      if (typeof message === "string") continue;
+      // A question comes after what it is about.
+      if (message.type === "control_request") hand();
+      if (!this.#isOurs(message)) messages.push(message);
     }
-    if (messages.length > 0) this.#listener?.onMessages(messages);
+    hand();
     if (!this.#busy) this.#becameIdle?.();
   }
 
