@@ -132,6 +132,8 @@ Deno.test("installCodex() refuses a package with another hash and leaves nothing
       named = integrity;
       const error = await assertRejects(install, AppError);
       assertEquals(error.code, "agent_hash");
+      const who = integrity === pkg.integrity ? "the download has" : "the registry names";
+      assert(error.message.includes(who), error.message);
     }
     const left = [...Deno.readDirSync(`${dir}/agents/codex`)].map(({ name }) => name);
     assertEquals(left.filter((name) => name !== "install.lock"), []);

@@ -132,6 +132,15 @@ Deno.test("buildPlan() sets all proxy variables, and refuses a proxy it cannot u
   assertEquals((await plan(without)).env["HTTP_PROXY"], undefined);
 });
 
+Deno.test("buildPlan() keeps a model on this machine away from the owner's proxy", async () => {
+  const inherited = { HTTP_PROXY: "http://proxy:1", no_proxy: "mine" };
+  const local = await plan({ base_url: "http://127.0.0.1:5/v1" }, {}, { inherited });
+  assertEquals(local.env["NO_PROXY"], "mine,127.0.0.1,localhost,::1");
+  assertEquals(local.env["no_proxy"], local.env["NO_PROXY"]);
+  const far = await plan({}, {}, { inherited });
+  assertEquals([far.env["NO_PROXY"], far.env["no_proxy"]], [undefined, "mine"]);
+});
+
 Deno.test("buildPlan() gives equal fingerprints to requests that differ in their turn only", async () => {
   const a = await plan({ model_id: "one", reasoning: "low" }, { prompt: "a" });
   const b = await plan({ model_id: "two", reasoning: "high" }, { prompt: "b" });

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "../../../tests/support/assert.ts";
 import { golden, RunningTurn } from "../../../tests/support/codex_harness.ts";
 import { type FakeAction, fakeAppServer } from "../../../tests/support/fake_app_server.ts";
+import { signalProcess } from "../../platform/mod.ts";
 import { executeRequest } from "../../protocol/mod.ts";
 import type { TurnRequest } from "../runtime.ts";
 import { CodexProcess } from "./process.ts";
@@ -21,7 +22,9 @@ async function withProcess(test: (process: CodexProcess) => Promise<void>): Prom
     await test(process);
   } finally {
     await process.stop(true);
-    assertEquals(process.exited, true);
+    const ended = process.exited;
+    if (!ended) signalProcess(process.pid, "SIGKILL");
+    assertEquals(ended, true);
   }
 }
 
@@ -100,6 +103,7 @@ Deno.test("CodexProcess.stop() ends one that hears nothing", () =>
     const running = turn(process, [{ deaf: true }, { waitMs: 100 }]);
     assertEquals((await running.outcome()).kind, "completed");
     await process.stop(true);
+    assertEquals(process.exited, true);
     assertEquals((await process.exit).signal, "SIGKILL");
   }));
 
