@@ -177,11 +177,11 @@ Deno.test("runSessionHost() ends a turn whose model is silent", async () => {
 
 Deno.test("runSessionHost() does not take a long tool for a silent model", async () => {
   await using model = await startModel();
-  await using host = await HostHarness.start({ modelUrl: model.url, stallMs: 800 });
+  await using host = await HostHarness.start({ modelUrl: model.url, stallMs: 4000 });
   await host.attach();
   const records = await host.ended(
     await host.turn(script(
-      callTool("Bash", { command: "sleep 2.5; echo slept", description: "d" }),
+      callTool("Bash", { command: "sleep 6; echo slept", description: "d" }),
       say("done"),
     )),
   );
