@@ -1,7 +1,9 @@
 /** The real Codex CLI in the agent's box: it works, its commands cannot leave, and its own sandbox does not nest. */
 import { join } from "../../src/platform/std/path.ts";
 import { executeRequest } from "../../src/protocol/mod.ts";
+import { linkHome } from "../../src/runtimes/codex/home.ts";
 import { codex } from "../../src/runtimes/codex/mod.ts";
+import type { CodexPlan } from "../../src/runtimes/codex/plan.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { codexBinary } from "../support/codex_cli.ts";
 import { golden, RunningTurn } from "../support/codex_harness.ts";
@@ -14,12 +16,13 @@ async function run(
   world: SandboxWorld,
   cmd: string,
   inherited: Record<string, string> = {},
+  owner: string | null = null,
 ): Promise<{ output: string; told: string }> {
   await using model = await ResponsesModel.start();
   const binary = world.addProgram(await codexBinary(), "codex");
-  const configDir = join(world.workdir, ".wegent/.codex");
-  Deno.mkdirSync(configDir, { recursive: true });
-  const policy = world.policy({ agentConfigDir: configDir });
+  const own = join(world.workdir, ".wegent/.codex");
+  Deno.mkdirSync(own, { recursive: true });
+  const policy = world.policy({ agentConfigDir: owner ?? own });
   const steps = [{ tools: [{ name: "exec_command", input: { cmd } }] }, { text: "Done." }];
   const request = executeRequest.parse({
     task_id: 7,
@@ -29,12 +32,16 @@ async function run(
   });
   const plan = await codex.plan(request, {
     workdir: world.workdir,
-    configDir,
+    configDir: owner === null ? own : null,
     tempDir: join(world.sessionDir, "tmp"),
     stateDir: world.sessionDir,
     mark: "sandbox-test",
     variables: {},
   }, { ...world.env, ...inherited });
+  // It is the host that makes the home, as the world's user.
+  const { home } = plan as CodexPlan;
+  if (home !== null) linkHome(home);
+  world.own();
   const process = codex.start(plan, {
     launch: [...asUser(world.user), ...world.launcher(policy, "agent", [])],
     binary,
@@ -76,6 +83,31 @@ for (const user of worldUsers()) {
       assertStringIncludes(output, `${config}: Permission denied`);
       assert(!output.includes("our-secret"), output);
       assertEquals([...Deno.readDirSync(world.outside)].map(({ name }) => name), ["kept"]);
+    },
+  });
+}
+
+for (const user of worldUsers()) {
+  guardedTest({
+    name: `sandbox (${user}): Codex works with its owner's ~/.codex and cannot change its settings`,
+    needs: () => Deno.build.os === "linux" ? undefined : `${Deno.build.os} has no Landlock`,
+    async fn() {
+      using world = new SandboxWorld(user);
+      const owner = join(world.home, ".codex");
+      Deno.mkdirSync(join(owner, "sessions"), { recursive: true });
+      world.put("home/.codex/config.toml", "# mine");
+      world.put("home/.codex/auth.json", "{}");
+      const { output } = await run(
+        world,
+        `cd ${owner}; echo x > config.toml; echo x > hooks.json; cat $CODEX_HOME/config.toml`,
+        {},
+        owner,
+      );
+      assertStringIncludes(output, "config.toml: Permission denied");
+      assertStringIncludes(output, "hooks.json: Permission denied");
+      assertStringIncludes(output, "# mine");
+      assertEquals(Deno.readTextFileSync(join(owner, "config.toml")), "# mine");
+      assertEquals([...Deno.readDirSync(join(owner, "sessions"))].length, 1);
     },
   });
 }

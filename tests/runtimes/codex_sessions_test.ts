@@ -165,7 +165,7 @@ const LOGIN = JSON.stringify({
 /** A home of an owner who has configured Codex and logged in. */
 async function ownHome(root: string, modelUrl: string): Promise<Record<string, string>> {
   const dir = join(root, "home/.codex");
-  await Deno.mkdir(dir);
+  await Deno.mkdir(join(dir, "sessions"), { recursive: true });
   const files = { "config.toml": CONFIG.replace("URL", modelUrl), "auth.json": LOGIN };
   for (const [name, text] of Object.entries(files)) {
     await Deno.writeTextFile(join(dir, name), text, { mode: 0o600 });
@@ -199,9 +199,25 @@ Deno.test("Codex with its owner's login uses their configuration and changes non
   assertEquals(model.scripted[0]?.headers["authorization"], "Bearer sk-of-the-owner-0123456");
   assert(JSON.stringify(turn.events).includes(`WEGENT_AGENT_MARK=${harness.mark}`));
   const plan = await harness.plan();
-  assertEquals([plan.env["UNRELATED"], plan.env["CODEX_HOME"]], [undefined, undefined]);
+  assertEquals(plan.env["UNRELATED"], undefined);
   assert(plan.secrets.includes("sk-of-the-owner-0123456"));
   assertEquals(await readHome(harness.root, Object.keys(files)), files);
+  const left = [...Deno.readDirSync(join(harness.root, "home/.codex"))].map(({ name }) => name);
+  assertEquals(left.sort(), ["auth.json", "config.toml", "sessions"]);
+  // A session with a state of its own finds the conversation of the owner.
+  const state = join(harness.root, "state2");
+  await Deno.mkdir(state);
+  await using other = await CodexHarness.create({
+    modelUrl: "",
+    model: { api_key: "", runtime_config: { codex: { use_user_config: true } } },
+    facts: { configDir: null, stateDir: state },
+    env: { MY_OWN_KEY: "sk-of-the-owner-0123456", HOME: join(harness.root, "home") },
+  });
+  await harness.process.stop();
+  await other.start({ kind: "resume", id: turn.sessions[0] ?? "", model: null });
+  const again = await other.turn(script({ text: "Again." })).outcome();
+  assertEquals(again.kind, "completed", JSON.stringify(again));
+  assert(JSON.stringify(model.scripted.at(-1)?.body?.input).includes("Mine."));
 });
 
 Deno.test("Codex with a key of the request in its owner's home leaves their login alone", async () => {

@@ -13,6 +13,7 @@ import {
 import { join } from "../../platform/std/path.ts";
 import type { ExecuteRequest } from "../../protocol/mod.ts";
 import { MARK_VARIABLE, type SessionFacts } from "../runtime.ts";
+import type { SharedHome } from "./home.ts";
 import { objectOf, textAt } from "./settings.ts";
 
 type Env = Readonly<Record<string, string>>;
@@ -61,9 +62,21 @@ export async function baseEnvironment(
     TMPDIR: facts.tempDir,
     [MARK_VARIABLE]: facts.mark,
   });
-  const home = facts.configDir ?? inherited["CODEX_HOME"];
+  const home = sharedHome(facts, inherited)?.dir ?? facts.configDir ?? inherited["CODEX_HOME"];
   if (home) env["CODEX_HOME"] = home;
   return env;
+}
+
+/** The home that stands for the owner's; null: Codex has one of its own, or links cannot be made. */
+export function sharedHome(facts: SessionFacts, inherited: Env): SharedHome | null {
+  const owner = ownerHome(inherited);
+  if (facts.configDir !== null || owner === null || Deno.build.os === "windows") return null;
+  return { dir: join(facts.stateDir, "codex-home"), owner };
+}
+
+function ownerHome(inherited: Env): string | null {
+  const home = inherited["HOME"] || inherited["USERPROFILE"];
+  return inherited["CODEX_HOME"] || (home ? join(home, ".codex") : null);
 }
 
 function isCommon(name: string): boolean {
@@ -73,9 +86,8 @@ function isCommon(name: string): boolean {
 
 /** Variables the owner's configuration takes keys from. */
 async function namedVariables(inherited: Env): Promise<Set<string>> {
-  const home = inherited["HOME"] || inherited["USERPROFILE"];
-  const dir = inherited["CODEX_HOME"] || (home && join(home, ".codex"));
-  const text = dir ? await readTextIfExists(join(dir, "config.toml")) ?? "" : "";
+  const dir = ownerHome(inherited);
+  const text = dir === null ? "" : await readTextIfExists(join(dir, "config.toml")) ?? "";
   const found = text.matchAll(
     /^[^#\n]*\b(?:env_key|bearer_token_env_var)\s*=\s*["']([A-Za-z_][A-Za-z0-9_]*)["']/gm,
   );

@@ -2,7 +2,8 @@
 import { AppError, isSecretHeader, isSecretName } from "../../platform/mod.ts";
 import { codexUsesOwnLogin, type ExecuteRequest } from "../../protocol/mod.ts";
 import { type AgentPlan, MARK_VARIABLE, type SessionFacts } from "../runtime.ts";
-import { applyProxy, baseEnvironment, secretsOf } from "./environment.ts";
+import { applyProxy, baseEnvironment, secretsOf, sharedHome } from "./environment.ts";
+import type { SharedHome } from "./home.ts";
 import { mcpServers } from "./mcp.ts";
 import { overrideArgs, type TomlValue } from "./overrides.ts";
 import { KEY_VARIABLE, managedProvider, personalProvider } from "./provider.ts";
@@ -17,6 +18,8 @@ export interface CodexPlan extends AgentPlan {
   /** Members of `thread/start` and `thread/resume`; may hold secrets, for they go through a pipe. */
   readonly thread: Readonly<Record<string, unknown>>;
   readonly tempDir: string;
+  /** To be made before the start; null: the home exists. */
+  readonly home: SharedHome | null;
 }
 
 /** Codex' own sandboxes that are narrower than none; see `docs/codex.md`. */
@@ -90,6 +93,7 @@ export async function buildPlan(
       },
     },
     tempDir: facts.tempDir,
+    home: sharedHome(facts, inherited),
   };
 }
 

@@ -99,18 +99,23 @@ Deno.test("buildPlan() keeps headers out of the arguments and names those of a p
 Deno.test("buildPlan() gives the owner's login nothing but the model", async () => {
   const own = { runtime_config: { codex: { use_user_config: true } }, api_key: "sk-unused-000" };
   const inherited = { OPENAI_API_KEY: "sk-owner-0123456", CODEX_HOME: "/own", SECRET: "x" };
-  const { args, env, thread } = await plan(own, {}, { inherited, facts: { configDir: null } });
+  const { args, env, thread, home } = await plan(own, {}, {
+    inherited,
+    facts: { configDir: null },
+  });
   const keys = Object.keys(overrides(args)).filter((key) => /^(?:model|forced)/.test(key));
   assertEquals(keys, ["model"]);
   assertEquals([env["OPENAI_API_KEY"], env["CODEX_HOME"], env["SECRET"]], [
     "sk-owner-0123456",
-    "/own",
+    "/s/codex-home",
     undefined,
   ]);
+  assertEquals(home, { dir: "/s/codex-home", owner: "/own" });
   assert(!JSON.stringify([args, env, thread]).includes("sk-unused-000"));
   assertEquals(thread["modelProvider"], undefined);
   const managed = await plan({}, {}, { inherited, facts: { configDir: null } });
   assertEquals(managed.env["OPENAI_API_KEY"], undefined);
+  assertEquals((await plan()).home, null);
   assertEquals(overrides(managed.args)["forced_login_method"], undefined);
 });
 

@@ -1,5 +1,6 @@
 /** Codex as a runtime. */
 import type { AgentPlan, AgentProcess, Runtime, StartOptions } from "../runtime.ts";
+import { linkHome } from "./home.ts";
 import { buildPlan, type CodexPlan } from "./plan.ts";
 import { CodexProcess } from "./process.ts";
 
@@ -12,7 +13,8 @@ export const codex: Runtime = {
   start(plan: AgentPlan, options: StartOptions): AgentProcess {
     const { launch, binary, cwd, env, session } = options;
     // Only plans of this runtime come here: the host asks one runtime for both.
-    const { args, thread, tempDir, secrets, env: planned } = plan as CodexPlan;
+    const { args, thread, tempDir, secrets, home, env: planned } = plan as CodexPlan;
+    if (home !== null) linkHome(home);
     return CodexProcess.start({
       argv: [...launch, binary, ...args],
       env: { ...planned, ...env },
