@@ -150,10 +150,11 @@ Deno.test("a model that sends nothing is noticed, a command that runs long is no
   await poll(() => quiet.stalled, 10_000, "the stall");
   await quiet.turn.interrupt(5000);
   await quiet.outcome();
-  const cmd = "sleep 2; echo done";
+  // A deadline for a loaded machine.
+  const cmd = "sleep 6; echo done";
   const busy = harness.turn(
     script({ tools: [{ name: "exec_command", input: { cmd } }] }, { text: "Done." }),
-    { stallMs: 700 },
+    { stallMs: 4000 },
   );
   assertEquals((await busy.outcome()).kind, "completed");
   assertEquals(busy.stalled, false);
