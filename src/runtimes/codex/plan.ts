@@ -36,6 +36,12 @@ const QUIET: readonly (readonly [string, TomlValue])[] = [
   ["features.apps", false],
 ];
 
+/** Commands get the environment without the key; a snapshot of the shell would bring it back. */
+const KEYLESS_COMMANDS: readonly (readonly [string, TomlValue])[] = [
+  ["shell_environment_policy.exclude", [KEY_VARIABLE]],
+  ["features.shell_snapshot", false],
+];
+
 /** Makes the plan for a request. `inherited` is the executor's own environment. */
 export async function buildPlan(
   request: ExecuteRequest,
@@ -56,14 +62,15 @@ export async function buildPlan(
     ...provider.overrides,
     // Commands must carry the mark whatever the owner's configuration lets them inherit.
     [`shell_environment_policy.set.${MARK_VARIABLE}`, facts.mark],
-    ...(ownLogin ? [] : [["shell_environment_policy.exclude", [KEY_VARIABLE]] as const]),
+    ...(ownLogin ? [] : KEYLESS_COMMANDS),
   ];
   const servers = mcpServers(request);
   const instructions = instructionsOf(request);
   const thread = {
     approvalPolicy: "never",
     sandbox: sandboxOf(inherited),
-    cwd: facts.workdir,
+    // No `cwd`: it is where the process starts, and older versions write a directory that is named into
+    // the configuration as one to trust.
     ...(provider.id !== null && { modelProvider: provider.id }),
     ...(instructions !== "" && { developerInstructions: instructions }),
     config: {

@@ -65,6 +65,7 @@ Deno.test("buildPlan() describes the provider, its key by environment only", asy
   assertEquals(found["forced_login_method"], '"api"');
   assertEquals(found["model"], '"gpt-x"');
   assertEquals(found["analytics.enabled"], "false");
+  assertEquals(found["features.shell_snapshot"], "false");
   assertEquals(args.at(-1), "app-server");
   assertEquals([env["WEGENT_CODEX_API_KEY"], env["CODEX_HOME"]], ["sk-0123456789", "/c"]);
   assert(secrets.includes("sk-0123456789") && !args.join(" ").includes("sk-0123456789"));

@@ -10,8 +10,9 @@ import { turnSettings } from "./settings.ts";
 
 /** Shortest pause between two looks at the clock. */
 const WATCH_MS = 500;
-/** Pause before an interrupt is repeated that came too early for the server. */
+/** Pause before something is repeated that came too early for the server. */
 const AGAIN_MS = 50;
+const STEER_ATTEMPTS = 100;
 /** Limit for ending the commands an interrupt leaves running. */
 const CLEAN_MS = 2000;
 
@@ -130,22 +131,32 @@ export class CodexTurn implements AgentTurn {
   async #steer(text: string): Promise<void> {
     this.#steering++;
     try {
-      await this.process.request("turn/steer", {
-        threadId: this.#threadId,
-        expectedTurnId: this.#id,
-        input: [textItem(text)],
-      });
-    } catch (error) {
-      // The turn ended before the message came; it goes on with it.
-      const again = !this.#cancelled && !this.process.exited && !this.#over.signal.aborted;
-      if (again) await this.#goOn(text, error);
+      for (let left = STEER_ATTEMPTS; left > 0 && this.#goesOn; left--) {
+        try {
+          await this.process.request("turn/steer", {
+            threadId: this.#threadId,
+            expectedTurnId: this.#id,
+            input: [textItem(text)],
+          });
+          return;
+        } catch (error) {
+          // The turn ended before the message came, and goes on with it; or it has not begun yet.
+          if (this.#held || left === 1) return await this.#goOn(text, error);
+          await pause(AGAIN_MS);
+        }
+      }
     } finally {
       this.#steering--;
       this.#release();
     }
   }
 
+  get #goesOn(): boolean {
+    return !this.#cancelled && !this.process.exited && !this.#over.signal.aborted;
+  }
+
   async #goOn(text: string, refused: unknown): Promise<void> {
+    if (!this.#goesOn) return;
     this.#held = null;
     // Its messages may come together with the answer that names it.
     this.#id = null;
@@ -166,7 +177,7 @@ export class CodexTurn implements AgentTurn {
         return;
       } catch {
         // Not active yet, or not any more: its end, or the limit, settles it.
-        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+        await pause(AGAIN_MS);
       }
     }
   }
@@ -229,4 +240,8 @@ export class CodexTurn implements AgentTurn {
     // While a tool runs nothing is due from the model; its clock starts when the tool has ended.
     this.#stallTimer = setTimeout(() => this.#watch(), Math.max(wait, WATCH_MS));
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
