@@ -1,5 +1,5 @@
 /** How turns of the real Codex CLI end otherwise: interrupts, failures of the model, a crash. */
-import { signalProcess } from "../../src/platform/mod.ts";
+import { countOpenFiles, signalProcess } from "../../src/platform/mod.ts";
 import { delay } from "../../src/platform/std/async.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { CodexHarness, golden } from "../support/codex_harness.ts";
@@ -158,4 +158,37 @@ Deno.test("a model that sends nothing is noticed, a command that runs long is no
   );
   assertEquals((await busy.outcome()).kind, "completed");
   assertEquals(busy.stalled, false);
+});
+
+// Libraries of the C runtime stay loaded; files are counted here.
+Deno.test("twenty rounds of starting, cancelling and killing Codex leave nothing", {
+  sanitizeResources: false,
+}, async () => {
+  await using model = await ResponsesModel.start();
+  await using harness = await CodexHarness.create({ modelUrl: model.url });
+  const files: number[] = [];
+  for (let round = 0; round < 20; round++) {
+    const process = await harness.start();
+    const kind = round % 4;
+    const cmd = "sleep 4751 & setsid sleep 4752; wait";
+    const turn = harness.turn([
+      { type: "input_text", text: script({ tools: [{ name: "exec_command", input: { cmd } }] }) },
+      { type: "input_image", image_url: `data:image/png;base64,${btoa("x".repeat(100))}` },
+    ]);
+    // Killed while it opens its thread, cancelled in a command, killed in one, stopped in one.
+    if (kind > 0) await turn.until(({ event }) => event === "response.output_item.added");
+    if (kind === 1) assertEquals(await turn.turn.interrupt(5000), true);
+    if (kind === 0 || kind === 2) signalProcess(process.pid, "SIGKILL");
+    if (kind === 3) await process.stop(true);
+    await turn.outcome();
+    await process.stop();
+    for (const pid of harness.marked()) signalProcess(pid, "SIGKILL");
+    await poll(() => harness.marked().length === 0, 5000, "the end of all processes");
+    assertEquals(harness.temporary(), []);
+    files.push(countOpenFiles(Deno.pid) ?? -1);
+  }
+  assert(
+    (files[3] ?? -1) > 0 && (files.at(-1) ?? 0) <= (files[3] ?? 0) + 2,
+    `open files: ${files}`,
+  );
 });
