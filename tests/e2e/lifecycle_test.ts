@@ -185,5 +185,5 @@ Deno.test("a home whose path is too long for a socket works, and leaves nothing 
 
 /** Directories for sockets of homes with long paths. */
 function shortDirs(): string[] {
-  return [...Deno.readDirSync("/tmp")].map((e) => e.name).filter((n) => n.startsWith("wegent-"));
+  return [...Deno.readDirSync("/tmp")].map((e) => e.name).filter((n) => /^wegent-\d+-/.test(n));
 }
