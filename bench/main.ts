@@ -17,6 +17,7 @@ const FIGURES: Readonly<Record<string, () => Promise<Measure>>> = {
   "first-event": async () => (await import("./first_event.ts")).firstEvent,
   "first-text": async () => (await import("./first_text.ts")).firstText,
   prewarm: async () => (await import("./prewarm.ts")).prewarm,
+  codex: async () => (await import("./codex.ts")).codex,
   chunks: async () => (await import("./chunks.ts")).chunks,
   throughput: async () => (await import("./throughput.ts")).throughput,
   kill: async () => (await import("./kill.ts")).kill,

@@ -37,6 +37,8 @@ import { newSecret, readLine, socketPath, writeAll } from "./sockets.ts";
 /** A host must answer within this time after its process was started. */
 const START_MS = 20_000;
 const ATTACH_MS = 5000;
+/** Longest time for clearing up after the hosts of a daemon that stops. */
+const SETTLE_MS = 3000;
 
 /** What the supervisor remembers of a host on disk, beside what the host writes itself. */
 const hostRecord = z.looseObject({
@@ -110,6 +112,8 @@ export interface HostStatus {
 /** See the module comment. */
 export class HostManager {
   readonly #live = new Map<string, LiveHost>();
+  /** Ends that are still being cleared up. */
+  readonly #settling = new Set<Promise<void>>();
 
   constructor(
     private readonly hostsDir: string,
@@ -325,7 +329,13 @@ export class HostManager {
     }
     if (host.released) return;
     this.#live.delete(id);
-    await this.#settle(host);
+    const settled = this.#settle(host);
+    this.#settling.add(settled);
+    try {
+      await settled;
+    } finally {
+      this.#settling.delete(settled);
+    }
     this.events.onClosed(id);
   }
 
@@ -414,6 +424,11 @@ export class HostManager {
     await Promise.all(
       [...this.#live.values()].map(({ record }) => this.#killProcess(record)),
     );
+    // What they left on disk is removed before this process ends.
+    await Promise.race([
+      Promise.allSettled([...this.#settling]),
+      new Promise((resolve) => setTimeout(resolve, SETTLE_MS)),
+    ]);
   }
 
   /** Lets go of the hosts without ending them. */

@@ -16,7 +16,7 @@ import { socketPath } from "./sockets.ts";
  * what exists, and never the directory itself: settings and hooks in it run unsandboxed later.
  */
 const STATE_DIRS: Readonly<Record<RuntimeName, readonly string[]>> = {
-  codex: ["sessions", "archived_sessions", "log", "shell_snapshots", "tmp"],
+  codex: ["sessions", "archived_sessions"],
   claude: [
     "projects",
     "sessions",
