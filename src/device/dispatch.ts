@@ -18,6 +18,7 @@ import {
   type ResponseBuilder,
   type ResponseEvent,
   type TaskAnswer,
+  type TaskSteer,
   type WorkdirEvent,
 } from "../protocol/mod.ts";
 import { CancelMarks } from "./cancel_marks.ts";
@@ -166,11 +167,26 @@ export class Dispatcher {
    * @throws {AppError} `not_running` when nothing of that turn runs here.
    */
   answer(answer: TaskAnswer): void {
-    const run = this.#runs.get(answer.subtask_id);
-    if (run?.taskId !== answer.task_id || run.state !== "running" || !run.hostId) {
-      throw new AppError("not_running", "The turn that asked is not running on this device");
+    const { id, hostId } = this.#runningRun(answer.task_id, answer.subtask_id);
+    this.seam.sendToHost(hostId, { cmd: "answer", run: id, answer });
+  }
+
+  /**
+   * `task:steer`: a message to a turn that runs; its event says when the agent has taken it up.
+   *
+   * @throws {AppError} `not_running` when nothing of that turn runs here.
+   */
+  steer({ task_id, subtask_id, input_id, text }: TaskSteer): void {
+    const { id, hostId } = this.#runningRun(task_id, subtask_id);
+    this.seam.sendToHost(hostId, { cmd: "steer", run: id, input: { input_id, text } });
+  }
+
+  #runningRun(taskId: number, subtaskId: number): { id: string; hostId: string } {
+    const run = this.#runs.get(subtaskId);
+    if (run?.taskId === taskId && run.state === "running" && run.hostId && !run.cancelled) {
+      return { id: run.id, hostId: run.hostId };
     }
-    this.seam.sendToHost(run.hostId, { cmd: "answer", run: run.id, answer });
+    throw new AppError("not_running", "That turn is not running on this device");
   }
 
   /** `task:close-session`: ends turns and agent of a task; its files stay. */

@@ -14,8 +14,10 @@ import {
   parsePayload,
   type RegisterAck,
   RUNTIME_RPC_EVENT,
+  STEER_FEATURE,
   taskAnswer,
   TASKS_UPDATED_EVENT,
+  taskSteer,
   TO_DEVICE,
   type WorkdirFacts,
 } from "../protocol/mod.ts";
@@ -83,6 +85,7 @@ class DeviceWorker {
         executor_version: init.version,
         sandbox: init.sandbox,
         restart: true,
+        features: [STEER_FEATURE],
       },
     }, {
       onEvent: (name, payload) => this.#onEvent(name, payload),
@@ -195,6 +198,9 @@ class DeviceWorker {
         return { success: true };
       case TO_DEVICE.answer:
         this.#dispatcher.answer(parsePayload(taskAnswer, payload, name));
+        return { success: true };
+      case TO_DEVICE.steer:
+        this.#dispatcher.steer(parsePayload(taskSteer, payload, name));
         return { success: true };
       case TO_DEVICE.closeSession:
         this.#dispatcher.closeSession(

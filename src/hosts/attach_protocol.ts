@@ -7,7 +7,7 @@
  * daemon reads the journal from its own cursor. So live delivery and recovery are the same path.
  */
 import * as z from "zod";
-import { executeRequest, RUNTIMES, taskAnswer } from "../protocol/mod.ts";
+import { executeRequest, inputAdded, RUNTIMES, taskAnswer } from "../protocol/mod.ts";
 
 export const ATTACH_PROTOCOL = "wegent-session-host";
 /** Version spoken by this build. */
@@ -57,6 +57,8 @@ export const hostCommand = z.discriminatedUnion("cmd", [
   }),
   /** Interrupts the run (ends it with `response.incomplete`); unknown runs are ignored. */
   z.looseObject({ cmd: z.literal("cancel"), run: z.string() }),
+  /** A message to the run while it goes on; one that comes too late is ignored. */
+  z.looseObject({ cmd: z.literal("steer"), run: z.string(), input: inputAdded }),
   /** The person's answer to a question of the run's agent; one that is not open is ignored. */
   z.looseObject({ cmd: z.literal("answer"), run: z.string(), answer: taskAnswer }),
   /** Ends the run at once with `error`, for a daemon that shuts down. */

@@ -14,6 +14,7 @@ const REASONING = "response.reasoning_summary_text.delta";
 const ARGUMENTS = "response.function_call_arguments.delta";
 const ARGUMENTS_DONE = "response.function_call_arguments.done";
 const ITEM_ADDED = "response.output_item.added";
+const INPUT_ADDED = "response.input.added";
 
 /** Members with words of the protocol; a short key may be one of them. */
 const PROTOCOL = new Set(["type", "status", "role", "object", "argument_status"]);
@@ -92,6 +93,7 @@ export class EventMasker {
       case ARGUMENTS_DONE:
         return [...this.#flush(argumentsOf(event)), this.#whole(event)];
       case ITEM_ADDED:
+      case INPUT_ADDED:
         return [...this.#flush(TEXT), ...this.#flush(REASONING), this.#whole(event)];
       default:
         if (!TERMINAL_EVENTS.has(event.event)) return [this.#whole(event)];

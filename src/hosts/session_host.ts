@@ -175,6 +175,9 @@ class SessionHost {
       case "cancel":
         if (this.#turn?.run.id === command.run) this.#turn.end({ kind: "cancel" });
         return;
+      case "steer":
+        if (this.#turn?.run.id === command.run) this.#turn.steer(command.input);
+        return;
       case "answer":
         if (this.#turn?.run.id === command.run) this.#turn.answer(command.answer);
         return;

@@ -10,6 +10,8 @@ import {
   type Completion,
   type ErrorCode,
   type ExecuteRequest,
+  type InputAdded,
+  MAX_STEERS,
   ResponseBuilder,
   type ResponseEvent,
 } from "../protocol/mod.ts";
@@ -95,6 +97,10 @@ export class Turn {
   readonly #giveUp = new AbortController();
   readonly #changes: TurnChanges | null;
   readonly #questions: Questions;
+  /** Messages that came while the turn ran, by their id. */
+  readonly #inputs = new Map<string, InputAdded>();
+  /** The agent's side, while it is up. */
+  #talk: AgentTurn | null = null;
   #why: Ending | null = null;
   readonly #hurried = Promise.withResolvers<void>();
   #hurry = false;
@@ -150,6 +156,21 @@ export class Turn {
   /** The person's answer; a second one, or one to a question that is closed, changes nothing. */
   answer(answer: GivenAnswer): void {
     this.#questions.answer(answer);
+  }
+
+  /** A message while the turn runs; before the agent is up it waits for that. */
+  steer(input: InputAdded): void {
+    if (this.#why || this.#inputs.has(input.input_id)) return;
+    const { id } = this.run;
+    if (this.#inputs.size >= MAX_STEERS) {
+      return this.seam.log.warn("Left out a message to a running turn: it had too many", {
+        run: id,
+      });
+    }
+    this.#inputs.set(input.input_id, input);
+    if (this.#talk?.steer(input) === false) {
+      this.seam.log.info("The agent takes no message now", { run: id });
+    }
   }
 
   /** The host must go: no more waiting for the agent or the disk. */
@@ -243,6 +264,8 @@ export class Turn {
       onSession: (id, model) => this.#remember(id, model),
       onStall: () => this.end({ kind: "stall" }),
     });
+    this.#talk = turn;
+    for (const input of this.#inputs.values()) turn.steer(input);
     // After the prompt has gone: starting a process takes a moment.
     this.#changes?.start();
     try {
@@ -254,6 +277,7 @@ export class Turn {
       if (finish.kind === "exit") await keeper.end();
       return finish;
     } finally {
+      this.#talk = null;
       turn.close();
     }
   }

@@ -23,6 +23,8 @@ export const TO_DEVICE = {
   closeSession: "task:close-session",
   /** Ours: the person's answer to a question of the agent. */
   answer: "task:answer",
+  /** Ours: a message to a turn that runs. */
+  steer: "task:steer",
   /** Ours: shows a directory in the file manager of the device's own desktop. */
   openDirectory: "device:open_directory",
 } as const;
@@ -77,6 +79,8 @@ export const registerRequest = z.looseObject({
   /** Ours: what the device can restart or sandbox; a Wegent backend ignores it. */
   sandbox: z.string().max(200).nullish(),
   restart: z.boolean().nullish(),
+  /** Ours: what it takes beyond the protocol, such as `steer`. */
+  features: z.array(z.string().max(50)).max(50).nullish(),
 });
 export type RegisterRequest = z.infer<typeof registerRequest>;
 

@@ -6,5 +6,6 @@ export * from "./parse.ts";
 export * from "./permission.ts";
 export * from "./response.ts";
 export * from "./runtime_rpc.ts";
+export * from "./steer.ts";
 export * from "./chat.ts";
 export * from "./http.ts";

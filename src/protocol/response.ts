@@ -8,6 +8,7 @@
 import * as z from "zod";
 import { MAX_DELTA_UNITS, MAX_EVENT_UNITS } from "./limits.ts";
 import type { PermissionRequested, PermissionResolved } from "./permission.ts";
+import type { InputAdded } from "./steer.ts";
 
 /** Events that end a run. */
 export const TERMINAL_EVENTS: ReadonlySet<string> = new Set([
@@ -171,6 +172,11 @@ export class ResponseBuilder {
   /** A question was answered, or nobody waits for the answer any more. */
   permissionResolved(resolved: PermissionResolved): ResponseEvent[] {
     return this.#open("response.permission.resolved", { ...resolved });
+  }
+
+  /** The agent has taken up a message that came while the turn ran. */
+  inputAdded(input: InputAdded): ResponseEvent[] {
+    return this.#open("response.input.added", { input_id: input.input_id, text: input.text });
   }
 
   /**

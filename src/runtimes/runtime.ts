@@ -9,6 +9,7 @@ import type {
   ErrorCode,
   ExecuteRequest,
   FormQuestion,
+  InputAdded,
   PermissionRule,
   ResponseBuilder,
   ResponseEvent,
@@ -180,8 +181,12 @@ export interface AgentTurn {
    * @returns True when it has ended it within `limitMs` and is fit for another one.
    */
   interrupt(limitMs: number): Promise<boolean>;
-  /** Hands over a message while the turn runs; false when the agent cannot take it. */
-  steer(text: string): boolean;
+  /**
+   * Hands over a message while the turn runs; false when the agent cannot take it. When it has taken it
+   * up the turn appends `response.input.added`; the turn does not end while one that was handed over is
+   * still to be answered.
+   */
+  steer(input: InputAdded): boolean;
   /** Stops listening; events that still come are dropped. */
   close(): void;
 }

@@ -2,7 +2,7 @@
 import { join } from "../../src/platform/std/path.ts";
 import { KeyForwarder } from "../../src/runtimes/forwarder/mod.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
-import { CodexHarness, KEY } from "../support/codex_harness.ts";
+import { CodexHarness, KEY, type RunningTurn } from "../support/codex_harness.ts";
 import { ResponsesModel, script } from "../support/responses_model.ts";
 
 Deno.test("a conversation of Codex goes on in a new process", async () => {
@@ -65,11 +65,12 @@ Deno.test("a message during a turn of Codex reaches the model in it", async () =
     { text: "Done." },
   ));
   await turn.until(({ event }) => event === "response.output_item.added");
-  assertEquals(turn.turn.steer("Use the blue one"), true);
+  assertEquals(turn.turn.steer(input("Use the blue one")), true);
   assertEquals((await turn.outcome()).kind, "completed");
   const sent = JSON.stringify(model.scripted.at(-1)?.body?.input);
   assert(sent.includes("Use the blue one"), sent);
-  assertEquals(turn.turn.steer("Too late"), false);
+  assertEquals(story(turn), ["input Use the blue one", "tool done", "text"]);
+  assertEquals(turn.turn.steer(input("Too late")), false);
 });
 
 Deno.test("a message before the turn of Codex has begun is not lost", async () => {
@@ -77,12 +78,25 @@ Deno.test("a message before the turn of Codex has begun is not lost", async () =
   await using harness = await CodexHarness.create({ modelUrl: model.url });
   await harness.start();
   const turn = harness.turn(script({ text: "One.", delayMs: 500 }, { text: "Two." }));
-  assertEquals(turn.turn.steer("And the blue one"), true);
+  assertEquals(turn.turn.steer(input("And the blue one")), true);
   const outcome = await turn.outcome();
   assert(outcome.kind === "completed");
   const sent = JSON.stringify(model.log.at(-1)?.body?.input);
   assert(sent.includes("And the blue one"), sent);
+  assert(story(turn).includes("input And the blue one"), story(turn).join());
 });
+
+const input = (text: string) => ({ input_id: text, text });
+
+/** What the person sees of messages, tools and text, in order. */
+function story({ events }: RunningTurn): string[] {
+  const lines = events.map(({ event, data }) => {
+    if (event === "response.input.added") return `input ${data["text"]}`;
+    if (event === "response.output_item.done") return "tool done";
+    return event === "response.output_text.delta" ? "text" : "";
+  });
+  return lines.filter((line, i) => line !== "" && line !== lines[i - 1]);
+}
 
 // Libraries of the C runtime stay loaded.
 Deno.test("Codex behind the forwarder has no real key, the model gets it", {

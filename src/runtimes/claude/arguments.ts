@@ -37,6 +37,8 @@ export async function buildPlan(
     ..."--permission-prompt-tool stdio --permission-mode default".split(" "),
     ..."--setting-sources user,project,local --strict-mcp-config".split(" "),
   ];
+  // Tells which messages to a running turn have been taken up.
+  if (request.permission_mode) args.push("--replay-user-messages");
   const servers = mcpServers(request);
   if (servers) {
     const path = join(facts.stateDir, "mcp.json");

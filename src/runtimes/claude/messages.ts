@@ -59,7 +59,9 @@ const userMessage = z.looseObject({
   type: z.literal("user"),
   parent_tool_use_id: text,
   message: z.looseObject({ content }),
+  /** The CLI repeats what it was sent, when it has taken it up; `uuid` is then the sender's. */
   isReplay: z.boolean().nullish(),
+  uuid: text,
 });
 
 const systemMessage = z.looseObject({

@@ -38,7 +38,7 @@ export function buildPrompt(
 }
 
 /** A leading slash would make the CLI look for a command; a blank before it does not. */
-function asText(text: string): string {
+export function asText(text: string): string {
   return text.startsWith("/") ? ` ${text}` : text;
 }
 

@@ -142,10 +142,14 @@ export class ClaudeProcess implements AgentProcess {
     this.#listener = listener;
   }
 
-  /** Hands over a person's message. */
-  send(content: PromptContent): void {
+  /**
+   * Hands over a person's message.
+   *
+   * @param uuid Names the message where the CLI repeats it. @default the CLI's own
+   */
+  send(content: PromptContent, uuid?: string): void {
     this.#busy = true;
-    this.#write({ type: "user", message: { role: "user", content } });
+    this.#write({ type: "user", ...(uuid && { uuid }), message: { role: "user", content } });
   }
 
   /** Asks the CLI to end the current turn; resolves when it has understood, or at `limitMs`. */

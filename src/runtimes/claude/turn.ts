@@ -1,11 +1,11 @@
 /** One turn's talk with the CLI: prompt in, events out, and an eye on the clock. */
-import type { Completion } from "../../protocol/mod.ts";
+import type { Completion, InputAdded, ResponseEvent } from "../../protocol/mod.ts";
 import type { AgentTurn, TurnOutcome, TurnRequest } from "../runtime.ts";
 import { type DeferredTool, formAnswer, FormQuestions, toolResult } from "./forms.ts";
 import { TurnMapper } from "./mapping.ts";
 import type { CliMessage } from "./messages.ts";
 import { type Asked, type PermissionAnswer, Permissions } from "./permissions.ts";
-import { buildPrompt, type PromptContent } from "./prompt.ts";
+import { asText, buildPrompt, type PromptContent } from "./prompt.ts";
 import type { ClaudeProcess } from "./session.ts";
 
 /**
@@ -26,6 +26,8 @@ export class ClaudeTurn implements AgentTurn {
   readonly #formAbort = new AbortController();
   /** Tools that wait to be allowed. */
   #waiting = 0;
+  /** Messages during the turn that the CLI has not taken up yet, by the id it knows them by. */
+  readonly #inputs = new Map<string, InputAdded>();
   readonly #finish = Promise.withResolvers<TurnOutcome>();
   #begun = false;
   #retries = 0;
@@ -69,10 +71,15 @@ export class ClaudeTurn implements AgentTurn {
     return end !== null && end.kind !== "exit";
   }
 
-  /** The CLI takes up a message at the next step of its own. */
-  steer(text: string): boolean {
-    if (this.process.exited) return false;
-    this.process.send(text);
+  /**
+   * The CLI takes up a message at its next step, or, when it comes during its last words, afterwards in a
+   * round of its own that belongs to this turn. Without repeats (see `arguments.ts`) nobody could tell.
+   */
+  steer(input: InputAdded): boolean {
+    if (this.process.exited || !this.turn.request.permission_mode) return false;
+    const uuid = crypto.randomUUID();
+    this.#inputs.set(uuid, input);
+    this.process.send(asText(input.text), uuid);
     return true;
   }
 
@@ -136,14 +143,33 @@ export class ClaudeTurn implements AgentTurn {
     if (this.#foldedTimer !== null) clearTimeout(this.#foldedTimer);
     const events = messages.flatMap((message) => {
       this.#note(message);
-      return this.#mapper.take(message);
+      return [...this.#takenUp(message), ...this.#mapper.take(message)];
     });
     this.turn.append(events);
     const { outcome, foreignOutcome } = this.#mapper;
-    if (outcome) this.#end(outcome);
-    else if (foreignOutcome) {
-      this.#foldedTimer = setTimeout(() => this.#end(foreignOutcome), FOLDED_MS);
+    if (outcome?.kind === "completed" && this.#inputs.size > 0) this.#endUnlessItGoesOn(outcome);
+    else if (outcome) this.#end(outcome);
+    else if (foreignOutcome) this.#endUnlessItGoesOn(foreignOutcome);
+  }
+
+  #endUnlessItGoesOn(outcome: NonNullable<TurnMapper["outcome"]>): void {
+    this.#foldedTimer = setTimeout(() => this.#end(outcome), FOLDED_MS);
+  }
+
+  /** The CLI says that it has read messages that came during the turn. */
+  #takenUp(message: CliMessage): ResponseEvent[] {
+    if (this.#inputs.size === 0) return [];
+    let uuid = message.type === "user" && message.isReplay ? message.uuid : null;
+    if (message.type === "system" && message.subtype === "init" && this.#mapper.outcome) {
+      // The round after the turn's last words begins with the message that has waited longest; its
+      // repeat comes only when the answer has begun.
+      this.#mapper.outcome = null;
+      uuid = this.#inputs.keys().next().value;
     }
+    const input = uuid && this.#inputs.get(uuid);
+    if (!uuid || !input) return [];
+    this.#inputs.delete(uuid);
+    return this.turn.builder.inputAdded(input);
   }
 
   #end(outcome: NonNullable<TurnMapper["outcome"]>): void {

@@ -170,9 +170,12 @@ Deno.test("a message that comes as the turn ends begins the next one and is not 
   withProcess(async (process) => {
     const running = turn(process, [delta("one"), { refuseSteer: true }]);
     await running.until(({ event }) => event === "response.output_text.delta");
-    assertEquals(running.turn.steer("two"), true);
+    assertEquals(running.turn.steer({ input_id: "i2", text: "two" }), true);
     assertEquals((await running.outcome()).kind, "completed");
     assertEquals(text(running), "one\n\ntwo");
+    const added = running.events.findIndex(({ event }) => event === "response.input.added");
+    assertEquals(running.events[added]?.data["input_id"], "i2");
+    assertEquals(running.events[added + 1]?.event, "response.output_text.delta");
   }));
 
 Deno.test("CodexProcess.start() says that a program is missing", () => {

@@ -1,5 +1,6 @@
 /** One turn's talk with the app-server: prompt in, events out, and an eye on the clock. */
 import { errorText } from "../../platform/mod.ts";
+import type { InputAdded } from "../../protocol/mod.ts";
 import type { AgentExit, AgentTurn, TurnOutcome, TurnRequest } from "../runtime.ts";
 import { asksPerson } from "./answers.ts";
 import { textItem, type TurnInput, turnInput } from "./input.ts";
@@ -30,7 +31,7 @@ export class CodexTurn implements AgentTurn {
   /** The turn's end that waits for the answers to steering messages. */
   #held: TurnOutcome | null = null;
   #steering = 0;
-  readonly #waiting: string[] = [];
+  readonly #waiting: InputAdded[] = [];
   #lastSign = performance.now();
   #stallTimer: ReturnType<typeof setTimeout> | null = null;
 
@@ -65,10 +66,10 @@ export class CodexTurn implements AgentTurn {
   }
 
   /** Goes to the model at its next step; before the turn has begun it waits for that. */
-  steer(text: string): boolean {
+  steer(input: InputAdded): boolean {
     if (this.process.exited || this.#over.signal.aborted || this.#cancelled) return false;
-    if (this.#id === null) this.#waiting.push(text);
-    else void this.#steer(text);
+    if (this.#id === null) this.#waiting.push(input);
+    else void this.#steer(input);
     return true;
   }
 
@@ -125,10 +126,10 @@ export class CodexTurn implements AgentTurn {
     if (this.#id === id) return;
     this.#id = id;
     if (this.#cancelled) void this.#sendInterrupt(performance.now() + CLEAN_MS);
-    else for (const text of this.#waiting.splice(0)) void this.#steer(text);
+    else for (const input of this.#waiting.splice(0)) void this.#steer(input);
   }
 
-  async #steer(text: string): Promise<void> {
+  async #steer(message: InputAdded): Promise<void> {
     this.#steering++;
     try {
       for (let left = STEER_ATTEMPTS; left > 0 && this.#goesOn; left--) {
@@ -136,12 +137,12 @@ export class CodexTurn implements AgentTurn {
           await this.process.request("turn/steer", {
             threadId: this.#threadId,
             expectedTurnId: this.#id,
-            input: [textItem(text)],
+            input: [textItem(message.text)],
           });
-          return;
+          return this.#tookUp(message);
         } catch (error) {
           // The turn ended before the message came, and goes on with it; or it has not begun yet.
-          if (this.#held || left === 1) return await this.#goOn(text, error);
+          if (this.#held || left === 1) return await this.#goOn(message, error);
           await pause(AGAIN_MS);
         }
       }
@@ -155,17 +156,22 @@ export class CodexTurn implements AgentTurn {
     return !this.#cancelled && !this.process.exited && !this.#over.signal.aborted;
   }
 
-  async #goOn(text: string, refused: unknown): Promise<void> {
+  #tookUp(message: InputAdded): void {
+    this.turn.append(this.turn.builder.inputAdded(message));
+  }
+
+  async #goOn(message: InputAdded, refused: unknown): Promise<void> {
     if (!this.#goesOn) return;
     this.#held = null;
     // Its messages may come together with the answer that names it.
     this.#id = null;
     if (this.#mapper) this.#mapper.outcome = null;
     try {
-      await this.#start([textItem(text)]);
+      this.#tookUp(message);
+      await this.#start([textItem(message.text)]);
     } catch (error) {
-      const message = `Codex refused a message: ${errorText(refused)}; ${errorText(error)}`;
-      this.#held = { kind: "failed", failure: { message, code: "execution_error" } };
+      const words = `Codex refused a message: ${errorText(refused)}; ${errorText(error)}`;
+      this.#held = { kind: "failed", failure: { message: words, code: "execution_error" } };
     }
   }
 
