@@ -1,6 +1,6 @@
 /** The agent's CLI without us: the same command line and environment, spoken to over its pipes. */
 import { executeRequest } from "../src/protocol/mod.ts";
-import { buildPlan, planArguments } from "../src/runtimes/mod.ts";
+import { buildPlan, planArguments } from "../src/runtimes/claude/mod.ts";
 import { claudeBinary } from "../tests/support/claude_cli.ts";
 import { createWorld, type World } from "../tests/support/world.ts";
 import { requestTo } from "./_device.ts";

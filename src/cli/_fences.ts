@@ -16,6 +16,8 @@ import {
   type SandboxStatus,
   sandboxStatus,
 } from "../scope/mod.ts";
+import { AGENTS } from "../runtimes/mod.ts";
+import { configuredPath } from "../runtimes/shared/mod.ts";
 import { deviceScope } from "../supervisor/mod.ts";
 
 /** What Deno's own flags let this process do. */
@@ -76,14 +78,16 @@ export function fencesOf(settings: Settings): FencesReport {
 
 function programScope(settings: Settings) {
   const { userHome, paths, workspaceRoot, allowedRoots, configFile, sandbox, agent } = settings;
-  const named = agent.claudeBinary ? [join(agent.claudeBinary, "..")] : [];
+  const env = Deno.env.toObject();
+  const named = AGENTS.map(({ program }) => configuredPath(program, env, agent.binaries))
+    .filter((path) => path !== null).map((path) => join(path, ".."));
   return deriveProgramScope({
     userHome,
     home: paths.home,
     workspaceRoot,
     roots: allowedRoots,
     extraWrite: sandbox.write,
-    path: [...named, Deno.env.get("PATH") ?? ""].join(":"),
+    path: [...named, env["PATH"] ?? ""].join(":"),
     ...(isWithin(paths.home, configFile) ? {} : { configFile }),
   });
 }

@@ -1,23 +1,18 @@
 /** `wegent-executor agents`: the agents' CLIs on this machine, which one is used, and installing one. */
 import type { Settings } from "../config/mod.ts";
-import { AppError, EXIT, toAppError } from "../platform/mod.ts";
-import { join } from "../platform/std/path.ts";
+import { type AppError, EXIT, toAppError } from "../platform/mod.ts";
+import { AGENTS } from "../runtimes/mod.ts";
 import {
-  CODEX_MINIMUM,
-  CODEX_VERSION,
-  ensureCodex,
-  findCodex,
-  installCodex,
-  readCodexVersion,
-} from "../runtimes/codex/mod.ts";
-import {
-  CLAUDE_MINIMUM,
-  CLAUDE_VERSION,
-  ensureClaude,
-  findClaude,
-  installClaude,
-} from "../runtimes/mod.ts";
-import { type Candidate, type Inspection, listCandidates, whyNot } from "./_agent_candidates.ts";
+  type AgentProgram,
+  type Candidate,
+  compareVersions,
+  configuredPath,
+  ensureProgram,
+  findProgram,
+  installProgram,
+  listPrograms,
+  type Places,
+} from "../runtimes/shared/mod.ts";
 import { parseFlags, type Usage, usageError } from "./arguments.ts";
 import { configSources, loadSettings } from "./environment.ts";
 import { note, print, printJson, progressBar } from "./output.ts";
@@ -36,82 +31,7 @@ const USAGE: Usage = {
   ],
 };
 
-/** Where an agent's own functions look. */
-interface Places {
-  readonly installDir: string;
-  readonly userHome: string;
-  readonly env: Readonly<Record<string, string>>;
-}
-
-/** An agent's program as this command shows and installs it. */
-interface AgentProgram {
-  /** Name on the command line. */
-  readonly name: string;
-  readonly label: string;
-  /** Oldest version that is used, and the one that is installed. */
-  readonly minimum: string;
-  readonly version: string;
-  /** What a person may type instead of `agents install`. */
-  readonly byHand: string;
-  /** File name, and where it lies below the directory of what this program installs. */
-  readonly file: string;
-  readonly installed: string;
-  readonly homeDirs: readonly string[];
-  explicit(settings: Settings): string | null;
-  /** As the device finds it: a path the owner chose, or what there is; null: nothing. */
-  ensure(options: Places & { configured: string }): Promise<{ path: string; version: string }>;
-  find(places: Places): Promise<{ path: string } | null>;
-  install(options: Places & Progress): Promise<string>;
-  inspect?(path: string, places: Places): Promise<Inspection>;
-}
-
-interface Progress {
-  onProgress(done: number, total: number): void;
-}
-
-const EXE = Deno.build.os === "windows" ? ".exe" : "";
-
-const CLAUDE: AgentProgram = {
-  name: "claude",
-  label: "Claude Code",
-  minimum: CLAUDE_MINIMUM,
-  version: CLAUDE_VERSION,
-  byHand: "npm install -g @anthropic-ai/claude-code@latest",
-  file: `claude${EXE}`,
-  installed: `claude/${CLAUDE_VERSION}/claude${EXE}`,
-  homeDirs: [".local/bin", ".claude/local", ".npm-global/bin", ".bun/bin"],
-  explicit: ({ agent }) => agent.claudeBinary,
-  ensure: ensureClaude,
-  find: findClaude,
-  install: installClaude,
-};
-
-const CODEX: AgentProgram = {
-  name: "codex",
-  label: "Codex",
-  minimum: CODEX_MINIMUM,
-  version: CODEX_VERSION,
-  byHand: "npm install -g @openai/codex@latest",
-  file: Deno.build.os === "windows" ? "codex.cmd" : "codex",
-  installed: `codex/${CODEX_VERSION}/bin/codex${EXE}`,
-  homeDirs: [".local/bin", ".npm-global/bin", ".bun/bin", ".yarn/bin", "node_modules/.bin"],
-  explicit: ({ agent }) => agent.codexBinary,
-  ensure: ensureCodex,
-  find: findCodex,
-  install: installCodex,
-  inspect: async (path, places) => {
-    try {
-      const { path: program, version } = await ensureCodex({ ...places, configured: path });
-      return { program, version };
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      return { program: path, version: await readCodexVersion(path) };
-    }
-  },
-};
-
-/** All of them; a further agent is one more entry. */
-const PROGRAMS: readonly AgentProgram[] = [CLAUDE, CODEX];
+const PROGRAMS: readonly AgentProgram[] = AGENTS.map(({ program }) => program);
 
 /** One agent as `--json` prints it. */
 interface AgentReport {
@@ -144,38 +64,36 @@ async function list(settings: Settings, json: boolean): Promise<void> {
   for (const report of reports) printReport(report);
 }
 
-function placesOf({ paths, userHome }: Settings): Places {
-  return { installDir: paths.agents, userHome, env: Deno.env.toObject() };
+interface Search extends Places {
+  readonly configured: string | null;
+}
+
+function searchOf(program: AgentProgram, { paths, userHome, agent }: Settings): Search {
+  const env = Deno.env.toObject();
+  const configured = configuredPath(program, env, agent.binaries);
+  return { installDir: paths.agents, userHome, env, configured };
 }
 
 /** The one a device uses now; null: none, so it would be installed. @throws {AppError} */
-async function usedBy(program: AgentProgram, settings: Settings): Promise<string | null> {
-  const places = placesOf(settings);
-  const configured = program.explicit(settings);
+async function usedBy(program: AgentProgram, search: Search): Promise<string | null> {
   // With an explicit path nothing is ever installed.
-  if (configured) return (await program.ensure({ ...places, configured })).path;
-  return (await program.find(places))?.path ?? null;
+  if (search.configured) return (await ensureProgram(program, search)).path;
+  return (await findProgram(program, search))?.path ?? null;
 }
 
 async function reportOf(program: AgentProgram, settings: Settings): Promise<AgentReport> {
-  const { name, label, minimum, file, homeDirs, inspect } = program;
-  const places = placesOf(settings);
-  const found = await listCandidates({
-    ...places,
-    name: file,
-    explicit: program.explicit(settings),
-    installed: join(places.installDir, program.installed),
-    homeDirs,
-    ...(inspect && { inspect: (path: string) => inspect(path, places) }),
-  });
+  const { name, label, minimum, npmPackage } = program;
+  const search = searchOf(program, settings);
+  const found = await listPrograms(program, search);
   let used: string | null = null;
   let failure: AppError | null = null;
   try {
-    used = await usedBy(program, settings);
+    used = await usedBy(program, search);
   } catch (error) {
     failure = toAppError(error);
   }
-  const remedy = `\`wegent-executor agents install ${name}\` or \`${program.byHand}\``;
+  const byHand = `npm install -g ${npmPackage}@latest`;
+  const remedy = `\`wegent-executor agents install ${name}\` or \`${byHand}\``;
   return {
     name,
     label,
@@ -188,6 +106,13 @@ async function reportOf(program: AgentProgram, settings: Settings): Promise<Agen
       not_used: whyNot(candidate, minimum, used),
     })),
   };
+}
+
+/** Why a program is not the one in use; null: it is. */
+export function whyNot(candidate: Candidate, minimum: string, used: string | null): string | null {
+  if (candidate.version === null) return "it does not run";
+  if (compareVersions(candidate.version, minimum) < 0) return `it is older than ${minimum}`;
+  return candidate.program === used ? null : "another one comes before it";
 }
 
 function printReport({ label, minimum, used, error, remedy, found }: AgentReport): void {
@@ -213,8 +138,9 @@ async function install(settings: Settings, name: string): Promise<void> {
     );
   }
   const onProgress = progressBar(`Installing the ${program.label} CLI`);
-  const path = await program.install({ ...placesOf(settings), onProgress });
-  print(`${program.label} ${program.version}: ${path}`);
-  const used = await usedBy(program, settings);
+  const search = searchOf(program, settings);
+  const path = await installProgram(program, { ...search, onProgress });
+  print(`${program.label} ${program.release}: ${path}`);
+  const used = await usedBy(program, search);
   if (used !== path) note(`In use is another one: ${used}`);
 }

@@ -2,7 +2,8 @@
 import type { Settings } from "../config/mod.ts";
 import { execve } from "../platform/libc.ts";
 import { AppError, EXIT, type Logger, selfCommand } from "../platform/mod.ts";
-import type { RuntimeName } from "../protocol/mod.ts";
+import { agentOf, type RuntimeName } from "../runtimes/mod.ts";
+import { configuredPath, ensureProgram } from "../runtimes/shared/mod.ts";
 import { type DaemonEnd, Supervisor } from "../supervisor/mod.ts";
 import { note, progressBar } from "./output.ts";
 
@@ -75,26 +76,16 @@ async function findAgent(
   settings: Settings,
   log: Logger,
 ): Promise<string> {
-  const places = {
+  const { program } = agentOf(runtime);
+  const env = Deno.env.toObject();
+  const { path, version, source } = await ensureProgram(program, {
     installDir: settings.paths.agents,
     userHome: settings.userHome,
-    env: Deno.env.toObject(),
-  };
-  // Loaded when they are needed: the device registers before.
-  const { label, ensure, configured } = runtime === "codex"
-    ? {
-      label: "Codex",
-      ensure: (await import("../runtimes/mod.ts")).ensureCodex,
-      configured: settings.agent.codexBinary,
-    }
-    : {
-      label: "Claude Code",
-      ensure: (await import("../runtimes/mod.ts")).ensureClaude,
-      configured: settings.agent.claudeBinary,
-    };
-  const onProgress = progressBar(`Installing the ${label} CLI`);
-  const { path, version, source } = await ensure({ ...places, configured, onProgress });
-  log.info(`${label} CLI`, { path, version, source });
+    env,
+    configured: configuredPath(program, env, settings.agent.binaries),
+    onProgress: progressBar(`Installing the ${program.label} CLI`),
+  });
+  log.info(`${program.label} CLI`, { path, version, source });
   return path;
 }
 

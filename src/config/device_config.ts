@@ -67,10 +67,8 @@ export interface Settings {
     write: readonly string[];
   };
   readonly agent: {
-    /** Path of the Claude CLI; null: look for it. */
-    claudeBinary: string | null;
-    /** Path of the Codex CLI; null: look for it. */
-    codexBinary: string | null;
+    /** Paths of agents' programs by their key in the file, such as `claude_binary`; others are looked for. */
+    binaries: Readonly<Record<string, string>>;
     /** Agents get a key of their session only; the real one stays with their host. @default true */
     forwardKeys: boolean;
     /** An agent without a turn ends after so long. @default 600_000 */
@@ -251,10 +249,11 @@ function effective(
       write: (file.sandbox?.write ?? []).map((p) => expandHome(p, userHome)),
     },
     agent: {
-      claudeBinary: env["CLAUDE_BINARY"]?.trim() || file.agent?.claude_binary ||
-        null,
-      codexBinary: env["CODEX_BINARY"]?.trim() || env["CODEX_BINARY_PATH"]?.trim() ||
-        file.agent?.codex_binary || null,
+      binaries: Object.fromEntries(
+        Object.entries(file.agent ?? {}).filter((pair): pair is [string, string] =>
+          pair[0].endsWith("_binary") && typeof pair[1] === "string" && pair[1] !== ""
+        ),
+      ),
       forwardKeys: file.agent?.forward_keys ?? true,
       idleMs: positive(
         env["WEGENT_EXECUTOR_IDLE_SECONDS"],

@@ -23,6 +23,16 @@ Deno.test("take() forgets a cancel after ten minutes", () => {
   assertEquals(marks.take(1, 11), false);
 });
 
+Deno.test("add() takes a late cancel for the run that has ended, not for its retry", () => {
+  const marks = new CancelMarks();
+  marks.ended(11);
+  marks.add(1, 11);
+  assertEquals(marks.take(1, 11), false);
+  for (let i = 100; i < 1100; i++) marks.ended(i);
+  marks.add(1, 11);
+  assertEquals(marks.take(1, 11), true);
+});
+
 Deno.test("add() keeps a bounded number of marks", () => {
   const marks = new CancelMarks();
   for (let i = 1; i <= 1001; i++) marks.add(i, i);

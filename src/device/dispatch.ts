@@ -40,8 +40,6 @@ const CANCEL_LIMIT_MS = 15_000;
 const ABORT_MS = 5000;
 const DELIVER_MS = 3000;
 
-const MAX_RECENT = 1000;
-
 interface HostState {
   readonly hostId: string;
   readonly taskId: number;
@@ -85,8 +83,6 @@ export class Dispatcher {
   readonly #hosts = new Map<string, HostState>();
   readonly #slots: Slots<Run>;
   readonly #marks = new CancelMarks();
-  /** Subtasks that ended lately: a late cancel of one must not mark its retry. */
-  readonly #recent = new Set<number>();
   /** The last request of each host, for a spare like it. */
   readonly #warmers = new Map<string, ExecuteRequest>();
   readonly #spare: SpareRun;
@@ -152,11 +148,7 @@ export class Dispatcher {
       run.state !== "ended" && (subtask_id ? run.subtaskId === subtask_id : run.taskId === task_id)
     );
     for (const run of meant) this.#cancelRun(run);
-    if (meant.length === 0) {
-      const past = subtask_id ? this.#recent.has(subtask_id) : false;
-      if (!past) this.#marks.add(task_id, subtask_id ?? null);
-      return;
-    }
+    if (meant.length === 0) return this.#marks.add(task_id, subtask_id ?? null);
     this.#schedule();
     this.seam.link.beat();
   }
@@ -456,13 +448,7 @@ export class Dispatcher {
 
   #ended(run: Run): void {
     run.ended();
-    this.#recent.add(run.subtaskId);
-    if (this.#recent.size > MAX_RECENT) {
-      for (const oldest of this.#recent) {
-        this.#recent.delete(oldest);
-        break;
-      }
-    }
+    this.#marks.ended(run.subtaskId);
     this.seam.changed(run);
     this.#slots.release(run.subtaskId);
     this.#schedule();

@@ -1,11 +1,6 @@
 /** The host a request needs, as the worker asks the supervisor for it. */
-import {
-  codexUsesOwnLogin,
-  type ExecuteRequest,
-  isGlobalTask,
-  requestedRuntime,
-  type RuntimeName,
-} from "../protocol/mod.ts";
+import { type ExecuteRequest, isGlobalTask } from "../protocol/mod.ts";
+import { requestedAgent } from "../runtimes/mod.ts";
 import { chatName } from "../workdir/mod.ts";
 import type { HostStart } from "./messages.ts";
 
@@ -15,13 +10,15 @@ const MAX_PATH = 8192;
 /** Names session and directory; decides nothing. */
 export function hostRequest(request: ExecuteRequest): Omit<HostStart, "t" | "id"> {
   const bot = request.bot[0];
-  const runtime = requestedRuntime(request);
-  const ownLogin = usesOwnLogin(request, runtime);
+  const agent = requestedAgent(request);
+  const ownLogin = agent.usesOwnLogin(request);
+  // Sessions of the first agent have the names they had when there was no other.
+  const of = agent.name === "claude" ? "" : `-${agent.name}`;
   return {
     kind: "agent",
-    runtime,
+    runtime: agent.name,
     task_id: request.task_id,
-    key: `b${bot?.id ?? 0}${runtime === "claude" ? "" : `-${runtime}`}${ownLogin ? "-own" : ""}`,
+    key: `b${bot?.id ?? 0}${of}${ownLogin ? "-own" : ""}`,
     own_config: ownLogin || isGlobalTask(request),
     directory: {
       device_id: text(request.device_id, 200),
@@ -38,12 +35,6 @@ export function hostRequest(request: ExecuteRequest): Omit<HostStart, "t" | "id"
       chat_name: chatName(promptText(request.prompt)),
     },
   };
-}
-
-/** True when the agent works with the login and configuration of the device's owner. */
-function usesOwnLogin(request: ExecuteRequest, runtime: RuntimeName): boolean {
-  if (runtime === "codex") return codexUsesOwnLogin(request);
-  return Object.keys(request.bot[0]?.agent_config ?? {}).length === 0;
 }
 
 /** Blank counts as absent. */

@@ -6,7 +6,8 @@
  * and typed: a kind, a session, a policy and a path, never a command line.
  */
 import * as z from "zod";
-import { RUNTIMES, type WorkdirEvent, type WorkdirFacts } from "../protocol/mod.ts";
+import type { WorkdirEvent, WorkdirFacts } from "../protocol/mod.ts";
+import { RUNTIMES } from "../runtimes/mod.ts";
 
 /** Everything the worker is told at start; the credential comes this way because it may not read it. */
 export interface WorkerInit {

@@ -7,7 +7,8 @@
  * daemon reads the journal from its own cursor. So live delivery and recovery are the same path.
  */
 import * as z from "zod";
-import { executeRequest, inputAdded, RUNTIMES, taskAnswer } from "../protocol/mod.ts";
+import { executeRequest, inputAdded, taskAnswer } from "../protocol/mod.ts";
+import { RUNTIMES } from "../runtimes/mod.ts";
 
 export const ATTACH_PROTOCOL = "wegent-session-host";
 /** Version spoken by this build. */

@@ -10,7 +10,7 @@ import {
   type HostHello,
   type HostNotice,
 } from "./attach_protocol.ts";
-import { LineSplitter } from "../runtimes/mod.ts";
+import { LineSplitter } from "../runtimes/shared/mod.ts";
 
 /** A caller that has not proved itself by then is sent away. */
 const HELLO_MS = 5000;

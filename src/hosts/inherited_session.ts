@@ -1,6 +1,7 @@
 /** The conversation a forked task goes on with. */
 import * as z from "zod";
-import type { ExecuteRequest, RuntimeName } from "../protocol/mod.ts";
+import type { ExecuteRequest } from "../protocol/mod.ts";
+import type { Agent } from "../runtimes/mod.ts";
 
 const entry = z.looseObject({
   agent: z.string(),
@@ -9,20 +10,14 @@ const entry = z.looseObject({
   threadId: z.string().nullish(),
 });
 
-/** What servers call the agents. */
-const AGENTS: Readonly<Record<RuntimeName, readonly string[]>> = {
-  claude: ["ClaudeCode", "Claude Code"],
-  codex: ["CodeX", "Codex"],
-};
-
 /** Id of the first inherited conversation of this agent and the request's bot, or null. */
-export function inheritedSession(request: ExecuteRequest, runtime: RuntimeName): string | null {
+export function inheritedSession(request: ExecuteRequest, { wire }: Agent): string | null {
   const bot = request.bot[0]?.id;
   for (const value of request.inherited_sessions) {
     const { success, data } = entry.safeParse(value);
-    if (!success || !AGENTS[runtime].includes(data.agent)) continue;
+    if (!success || !wire.sessionAgents.includes(data.agent)) continue;
     if (data.botId !== null && data.botId !== undefined && `${data.botId}` !== `${bot}`) continue;
-    const id = runtime === "codex" ? data.threadId : data.sessionId;
+    const id = data[wire.sessionMember];
     if (id) return id;
   }
   return null;

@@ -7,7 +7,7 @@ import {
   secretsInUrl,
 } from "../platform/mod.ts";
 import { type ExecuteRequest, type ResponseEvent, TERMINAL_EVENTS } from "../protocol/mod.ts";
-import { resolveSecret } from "../runtimes/mod.ts";
+import { resolveSecret } from "../runtimes/shared/mod.ts";
 
 const TEXT = "response.output_text.delta";
 const REASONING = "response.reasoning_summary_text.delta";

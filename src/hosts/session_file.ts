@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { parseJson, readTextIfExists, removeIfExists, writeFileAtomic } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
-import { type RuntimeName, RUNTIMES } from "../protocol/mod.ts";
+import { type RuntimeName, RUNTIMES } from "../runtimes/mod.ts";
 
 /** Content of `session.json`. The agent may write in that directory, so it is parsed with suspicion. */
 const savedSession = z.object({

@@ -14,7 +14,8 @@ import {
 } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
 import type { ErrorCode, ExecuteRequest } from "../protocol/mod.ts";
-import { KeyForwarder, type Runtime, runtimeOf } from "../runtimes/mod.ts";
+import { KeyForwarder } from "../runtimes/forwarder/mod.ts";
+import { type Runtime, runtimeOf } from "../runtimes/mod.ts";
 import { AgentKeeper } from "./agent_keeper.ts";
 import {
   ATTACH_VERSION,

@@ -15,10 +15,11 @@ import {
   ResponseBuilder,
   type ResponseEvent,
 } from "../protocol/mod.ts";
+import type { KeyForwarder } from "../runtimes/forwarder/mod.ts";
 import {
+  agentOf,
   type AgentPlan,
   type AgentTurn,
-  type KeyForwarder,
   type Runtime,
   type TurnOutcome,
 } from "../runtimes/mod.ts";
@@ -212,9 +213,9 @@ export class Turn {
 
   /** A forked task begins with the conversation it was forked from. */
   #inherit(): void {
-    const { keeper, runtime } = this.seam;
+    const { keeper, spec } = this.seam;
     if (keeper.session.read() !== null) return;
-    const id = inheritedSession(this.request, runtime.name);
+    const id = inheritedSession(this.request, agentOf(spec.runtime));
     if (id !== null) this.#remember(id, null);
   }
 

@@ -2,7 +2,8 @@
 import { ensurePrivateDir, removeIfExists, writeFileAtomic } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
 import type { ExecuteRequest } from "../protocol/mod.ts";
-import { resolveSecret } from "../runtimes/mod.ts";
+import { agentOf } from "../runtimes/mod.ts";
+import { resolveSecret } from "../runtimes/shared/mod.ts";
 import { launchArgs } from "../scope/mod.ts";
 import {
   fetchSkills,
@@ -83,9 +84,8 @@ export class Workspace {
   /** Skills of the task go into the agent's own directory; the owner's is not written for a task. */
   async #skills(request: ExecuteRequest, signal: AbortSignal): Promise<string[]> {
     const { config_dir, runtime, workspace } = this.spec;
-    if (config_dir === null || runtime !== "claude" || wantedSkills(request).length === 0) {
-      return [];
-    }
+    if (config_dir === null || !agentOf(runtime).preparation.skills) return [];
+    if (wantedSkills(request).length === 0) return [];
     return await fetchSkills({
       request,
       skillsDir: join(config_dir, "skills"),
@@ -163,8 +163,9 @@ function jobOf(
     gitUrl: request.git_url ?? null,
     taskDir: workspace.task_dir ?? null,
     hook: workspace.hook ?? null,
-    // Claude Code alone reads them under names of its own.
-    instructionFiles: runtime === "claude" ? workspace.instruction_files ?? [] : [],
+    instructionFiles: agentOf(runtime).preparation.instructionFiles
+      ? workspace.instruction_files ?? []
+      : [],
   };
 }
 

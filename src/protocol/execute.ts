@@ -137,31 +137,6 @@ export function isGlobalTask(request: ExecuteRequest): boolean {
   return request.standalone_chat_workspace || projectIdOf(request) !== null;
 }
 
-export const RUNTIMES = ["claude", "codex"] as const;
-/** An agent's program. */
-export type RuntimeName = (typeof RUNTIMES)[number];
-
-/**
- * The agent a request is for: Codex when its model is one of OpenAI's Responses API, else Claude Code.
- * Source: the Wegent executor's rule; the bot's `shell_type` does not count.
- */
-export function requestedRuntime(request: Pick<ExecuteRequest, "model_config">): RuntimeName {
-  const config = request.model_config ?? {};
-  const is = (value: unknown, wanted: string) =>
-    typeof value === "string" && value.trim().toLowerCase() === wanted;
-  const responses = is(config["api_format"] || config["apiFormat"], "responses") ||
-    is(config["protocol"], "openai-responses") || is(config["wire_api"], "responses");
-  return is(config["model"], "openai") && responses ? "codex" : "claude";
-}
-
-/** True when Codex is to use its owner's own login and settings on the device. */
-export function codexUsesOwnLogin(request: Pick<ExecuteRequest, "model_config">): boolean {
-  const config = request.model_config ?? {};
-  const runtimes = objectAt(config, "runtime_config") ?? objectAt(config, "runtimeConfig");
-  const codex = runtimes && objectAt(runtimes, "codex");
-  return Boolean(codex?.["use_user_config"]) && codex?.["configured"] !== false;
-}
-
 function objectAt(object: object, name: string): Record<string, unknown> | null {
   const value: unknown = Object.hasOwn(object, name) ? Reflect.get(object, name) : null;
   return typeof value === "object" && value !== null ? value as Record<string, unknown> : null;

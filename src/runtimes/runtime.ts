@@ -1,6 +1,6 @@
 /**
  * What a session host needs of an agent, whichever it is: plan, start, talk, interrupt, end. Nothing here
- * knows of sockets or journals. An agent is one folder beside this file that exports a {@link Runtime}.
+ * knows of sockets or journals.
  */
 import type { AppError } from "../platform/mod.ts";
 import type {
@@ -13,11 +13,8 @@ import type {
   PermissionRule,
   ResponseBuilder,
   ResponseEvent,
-  RuntimeName,
 } from "../protocol/mod.ts";
 import type { ForwardSeam } from "./forwarder/mod.ts";
-
-export type { RuntimeName };
 
 type Env = Readonly<Record<string, string>>;
 
@@ -211,11 +208,8 @@ export interface AgentProcess {
   stop(hurry?: boolean): Promise<void>;
 }
 
-/** An agent's program, how to plan, start and understand it. */
+/** How to plan, start and understand an agent; what else is known of it is in `agent.ts`. */
 export interface Runtime {
-  readonly name: RuntimeName;
-  /** What people call it, such as "Claude Code". */
-  readonly label: string;
   readonly capabilities: RuntimeCapabilities;
   /**
    * Makes the plan for a request. Starts nothing.

@@ -1,14 +1,8 @@
 /** Where the things of one session lie. Pure. */
 import type { Settings } from "../config/mod.ts";
 import { join } from "../platform/std/path.ts";
-import type { RuntimeName } from "../protocol/mod.ts";
+import { agentOf, type RuntimeName } from "../runtimes/mod.ts";
 import type { SessionDirectory } from "./directories.ts";
-
-/** Name of each agent's configuration directory: of its owner's own below the home, and of ours. */
-export const CONFIG_DIRS: Readonly<Record<RuntimeName, string>> = {
-  claude: ".claude",
-  codex: ".codex",
-};
 
 /** Directories of a session; all absolute. */
 export interface SessionLayout {
@@ -45,7 +39,7 @@ export function sessionLayout(
   os = Deno.build.os,
 ): SessionLayout {
   const { taskId, key, runtime, ownConfig, spare } = session;
-  const config = CONFIG_DIRS[runtime];
+  const config = agentOf(runtime).configDir;
   const stateDir = join(paths.sessions, spare ?? String(taskId), key);
   const common = { stateDir, tempDir: join(stateDir, "tmp") };
   if (origin === "session" || origin === "project" || origin === "chat") {

@@ -3,31 +3,13 @@ import type { Settings } from "../config/mod.ts";
 import type { HostStart } from "../device/mod.ts";
 import { ensurePrivateDir, selfCommand, sourceRoots, writeFileAtomic } from "../platform/mod.ts";
 import { dirname, join } from "../platform/std/path.ts";
-import type { RuntimeName } from "../protocol/mod.ts";
+import { agentOf } from "../runtimes/mod.ts";
 import { buildPolicy, diskSeam, launchArgs, resolvePath } from "../scope/mod.ts";
 import { preparationSettings, snapshotsDir, worktreeGrants } from "../workdir/mod.ts";
 import type { SessionDirectory } from "./directories.ts";
 import type { HostPlan } from "./hosts.ts";
-import { CONFIG_DIRS, type SessionLayout, sessionLayout } from "./session_layout.ts";
+import { type SessionLayout, sessionLayout } from "./session_layout.ts";
 import { socketPath } from "./sockets.ts";
-
-/**
- * Where agents keep conversations and the like in their owner's configuration directory. The box grants
- * what exists, and never the directory itself: settings and hooks in it run unsandboxed later.
- */
-const STATE_DIRS: Readonly<Record<RuntimeName, readonly string[]>> = {
-  codex: ["sessions", "archived_sessions"],
-  claude: [
-    "projects",
-    "sessions",
-    "session-env",
-    "shell-snapshots",
-    "tasks",
-    "todos",
-    "plans",
-    "file-history",
-  ],
-};
 
 /**
  * Plans the host for `request` in the directory that was chosen. Makes the session's directories outside
@@ -44,14 +26,15 @@ export async function planSession(
   const { paths, sandbox, agent, userHome } = settings;
   const { task_id: taskId, key, runtime, own_config: ownConfig } = request;
   const { path: workdir } = directory;
+  const facts = agentOf(runtime);
   const hostId = `h${Date.now().toString(36)}-${crypto.randomUUID().slice(0, 8)}`;
   const dir = join(paths.hosts, hostId);
   const session = { taskId, key, runtime, ownConfig, ...(spare && { spare: hostId }) };
   const layout = sessionLayout(settings, session, directory);
-  const agentConfigDir = layout.configDir ?? join(userHome, CONFIG_DIRS[runtime]);
+  const agentConfigDir = layout.configDir ?? join(userHome, facts.configDir);
   const roots = rootsOf(settings, directory);
   for (const path of [dir, snapshotsDir(dir), paths.artifacts]) ensurePrivateDir(path);
-  const ownDirs = ownConfig ? STATE_DIRS[runtime].map((name) => join(agentConfigDir, name)) : [];
+  const ownDirs = ownConfig ? facts.stateDirs.map((name) => join(agentConfigDir, name)) : [];
   makeOutside(layout, agentConfigDir, ownDirs);
   const policy = buildPolicy({
     mode: sandbox.mode,

@@ -24,7 +24,7 @@ import {
   VERSION,
 } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
-import type { RuntimeName } from "../protocol/mod.ts";
+import type { RuntimeName } from "../runtimes/mod.ts";
 import {
   renderWorkerPermissions,
   type SandboxStatus,

@@ -1,12 +1,14 @@
 /** The real package of the Codex CLI, from this machine's registry. */
 import { join } from "../../src/platform/std/path.ts";
-import { ensureCodex, readCodexVersion } from "../../src/runtimes/codex/mod.ts";
+import { agentOf } from "../../src/runtimes/mod.ts";
+import { ensureProgram } from "../../src/runtimes/shared/mod.ts";
+import { versionOf } from "../../src/runtimes/shared/discovery.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { CODEX_VERSION } from "../support/codex_cli.ts";
 import { guardedTest } from "../support/require.ts";
 
 guardedTest({
-  name: "ensureCodex() installs the pinned version with its helpers, checked, once",
+  name: "ensureProgram() installs Codex in its pinned version with its helpers, checked, once",
   needs: npmMissing,
   // Libraries of the C runtime stay loaded.
   sanitizeResources: false,
@@ -38,10 +40,11 @@ async function installs(): Promise<void> {
       },
       onProgress: (done: number) => void seen.push(done),
     };
-    const found = await ensureCodex(options);
-    assertEquals(found.source, "installed");
+    const { program } = agentOf("codex");
+    const found = await ensureProgram(program, options);
+    assertEquals(found.source, "state directory");
     assertEquals(found.version, CODEX_VERSION);
-    assertEquals(await readCodexVersion(found.path), CODEX_VERSION);
+    assertEquals(await versionOf(found.path, {}), CODEX_VERSION);
     assert(seen.length > 10 && (seen.at(-1) ?? 0) > 50_000_000);
     const root = join(dir, "agents/codex", CODEX_VERSION);
     const names = [...Deno.readDirSync(root)].map(({ name }) => name).sort();
@@ -50,7 +53,7 @@ async function installs(): Promise<void> {
       "bwrap",
     ]);
     seen.length = 0;
-    assertEquals((await ensureCodex(options)).path, found.path);
+    assertEquals((await ensureProgram(program, options)).path, found.path);
     assertEquals(seen, []);
   } finally {
     await Deno.remove(dir, { recursive: true });

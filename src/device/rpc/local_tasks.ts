@@ -8,10 +8,10 @@ import {
   cutText,
   type ExecuteRequest,
   executeRequest,
-  requestedRuntime,
   type TaskRuntime,
   type TasksUpdated,
 } from "../../protocol/mod.ts";
+import { requestedAgent } from "../../runtimes/mod.ts";
 import { hostRequest, promptText } from "../host_request.ts";
 import type { Run } from "../run.ts";
 import type { RunStore } from "../run_store.ts";
@@ -249,7 +249,7 @@ async function fold(reader: JournalReader, at: number): Promise<FoldedTurn> {
 
 /** The agent of a request by its name on this wire. */
 export function taskRuntime(request: ExecuteRequest): TaskRuntime {
-  return requestedRuntime(request) === "codex" ? "codex" : "claude_code";
+  return requestedAgent(request).wire.taskRuntime;
 }
 
 /** The first characters of a title, or of the message where there is none. */

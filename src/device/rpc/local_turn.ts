@@ -1,8 +1,6 @@
 /** A turn of a local task as the wire sees it: how its events begin. */
 import type { LocalEnvelope, ResponseBuilder, ResponseEvent } from "../../protocol/mod.ts";
-
-/** What opens the answer in a browser, as the agents are called there. */
-const SHELLS = { codex: "Codex", claude_code: "ClaudeCode" } as const;
+import { AGENTS } from "../../runtimes/mod.ts";
 
 /** The first events of a run; a local task's turn announces its answer, which the server does for others. */
 export function firstEvents(
@@ -13,6 +11,8 @@ export function firstEvents(
   if (!progress) return [];
   if (!local) return [progress];
   const event = "response.created";
-  const data = { ...progress.data, type: event, shell_type: SHELLS[local.runtime] };
+  // It opens the answer in a browser.
+  const agent = AGENTS.find(({ wire }) => wire.taskRuntime === local.runtime);
+  const data = { ...progress.data, type: event, shell_type: agent?.wire.shell };
   return [{ event, data }, progress];
 }

@@ -21,6 +21,7 @@ import {
   type TaskMessage,
   type TaskRuntime,
 } from "../../protocol/mod.ts";
+import { type Agent, AGENTS } from "../../runtimes/mod.ts";
 import { hostRequest } from "../host_request.ts";
 import { fitMessages, fitTasks } from "./fit.ts";
 import { gitInfo } from "./git_info.ts";
@@ -264,7 +265,7 @@ function isoOf(ms: number): string {
 function localIdOf(given: string | null | undefined, runtime: TaskRuntime): string {
   const id = given?.trim();
   if (id) return id;
-  return `${runtime === "codex" ? "codex" : "runtime"}-${crypto.randomUUID()}`;
+  return `${agentOfTask(runtime).wire.localIdPrefix}-${crypto.randomUUID()}`;
 }
 
 /** The request of a new task as the device runs it. @throws {Refusal} */
@@ -294,16 +295,19 @@ function newRequest(
     throw error;
   }
   if (taskRuntime(request) === runtime) return request;
-  if (runtime === "claude_code") {
-    throw new Refusal("unsupported_runtime", "The model of this request is not one of Claude Code");
-  }
-  return { ...request, model_config: codexModel(request.model_config ?? {}) };
+  const agent = agentOfTask(runtime);
+  const model_config = agent.claim(request.model_config ?? {});
+  if (model_config) return { ...request, model_config };
+  throw new Refusal(
+    "unsupported_runtime",
+    `The model of this request is not one of ${agent.label}`,
+  );
 }
 
-/** A model configuration that means Codex; without a key it is the owner's own login. */
-function codexModel(config: Payload): Record<string, unknown> {
-  const own = config["api_key"] ? {} : { runtime_config: { codex: { use_user_config: true } } };
-  return { ...config, ...own, model: "openai", api_format: "responses" };
+function agentOfTask(runtime: TaskRuntime): Agent {
+  const found = AGENTS.find(({ wire }) => wire.taskRuntime === runtime);
+  if (!found) throw new Refusal("unsupported_runtime", `There is no runtime "${runtime}" here`);
+  return found;
 }
 
 /** What was said and what came of it. */

@@ -2,6 +2,7 @@
 import type { ExecuteRequest } from "../../protocol/mod.ts";
 import { join } from "../../platform/std/path.ts";
 import type { AgentPlan, PlanFile, SessionFacts, SessionStart } from "../runtime.ts";
+import { fingerprintOf } from "../shared/environment.ts";
 import { type AgentEnvironment, buildEnvironment } from "./environment.ts";
 import { canAsk } from "./forms.ts";
 import { mcpServers } from "./mcp.ts";
@@ -63,11 +64,6 @@ export async function buildPlan(
     files,
     fingerprint: fingerprintOf([args, model, files], environment.env),
   };
-}
-
-/** The order in which variables are listed is not the same each time. */
-function fingerprintOf(plan: unknown, env: Readonly<Record<string, string>>): string {
-  return JSON.stringify([plan, Object.entries(env).sort(([a], [b]) => a < b ? -1 : 1)]);
 }
 
 /** The complete arguments of the CLI. */

@@ -1,22 +1,17 @@
-/**
- * The environment of the agent: built from a list, never inherited whole, because everything in it is
- * visible to every command the agent runs.
- */
-import {
-  isLoopback,
-  isSecretHeader,
-  isSecretName,
-  secretIn,
-  secretsInUrl,
-} from "../../platform/mod.ts";
+/** The environment of Claude Code; see `../shared/environment.ts`. */
+import { isSecretHeader, secretsInUrl } from "../../platform/mod.ts";
 import { join } from "../../platform/std/path.ts";
 import { type ExecuteRequest, isGlobalTask, projectIdOf } from "../../protocol/mod.ts";
 import { MARK_VARIABLE, type SessionFacts } from "../runtime.ts";
+import {
+  bypassProxyOnLoopback,
+  type Env,
+  isCommonVariable,
+  secretsOfEnvironment,
+} from "../shared/environment.ts";
+import { resolveSecret } from "../shared/secrets.ts";
 import { forwardKeys, hideProxies } from "./forwarding.ts";
 import { type GlobalHeaders, mergeHeaderVariables, parseHeaders } from "./headers.ts";
-import { resolveSecret } from "./secrets.ts";
-
-type Env = Readonly<Record<string, string>>;
 
 /** Facts of the session that the environment depends on. */
 export type EnvironmentFacts = Omit<SessionFacts, "stateDir">;
@@ -30,25 +25,12 @@ export interface AgentEnvironment {
   readonly ownLogin: boolean;
 }
 
-const COMMON = new Set([
-  ..."PATH HOME USER LOGNAME SHELL LANG LANGUAGE TERM TZ SSH_AUTH_SOCK".split(" "),
-  ..."SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS".split(" "),
-  ..."HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY".split(" "),
-  ..."http_proxy https_proxy all_proxy no_proxy".split(" "),
-  ..."GIT_SSH GIT_SSH_COMMAND GIT_SSL_CAINFO GIT_CONFIG_GLOBAL".split(" "),
-  ..."JAVA_HOME GOPATH GOROOT CARGO_HOME RUSTUP_HOME NVM_DIR".split(" "),
-  ..."PYENV_ROOT PNPM_HOME NPM_CONFIG_REGISTRY npm_config_registry".split(" "),
+/** Settings of the CLI that the owner may have made for all programs. */
+const OWN = new Set([
   ..."API_TIMEOUT_MS BASH_DEFAULT_TIMEOUT_MS BASH_MAX_TIMEOUT_MS".split(" "),
   ..."MAX_THINKING_TOKENS DISABLE_TELEMETRY DISABLE_ERROR_REPORTING".split(" "),
 ]);
-/** Without these no program starts on Windows. */
-const WINDOWS = new Set(
-  ("SYSTEMROOT SYSTEMDRIVE COMSPEC PATHEXT WINDIR USERPROFILE HOMEDRIVE HOMEPATH " +
-    "APPDATA LOCALAPPDATA PROGRAMDATA PROGRAMFILES USERNAME PROCESSOR_ARCHITECTURE")
-    .split(" "),
-);
-const COMMON_PATTERN =
-  /^(?:LC_\w+|XDG_\w+|GIT_(?:AUTHOR|COMMITTER)_\w+|CLAUDE_CODE_(?:DISABLE|MAX)_\w+)$/;
+const OWN_PATTERN = /^CLAUDE_CODE_(?:DISABLE|MAX)_\w+$/;
 /** What a login of the owner may consist of. */
 const LOGIN_PATTERN =
   /^(?:ANTHROPIC_\w+|AWS_\w+|VERTEX_\w+|GOOGLE_\w+|AZURE_\w+|CLOUD_ML_REGION|GCLOUD_PROJECT|CLAUDE_CONFIG_DIR|CLAUDE_CODE_(?:OAUTH_TOKEN|USE|SKIP|SUBAGENT)\w*)$/;
@@ -94,7 +76,7 @@ export async function buildEnvironment(
   setDefaults(env);
   const hidden = ownLogin || !facts.forward ? [] : forwardKeys(env, facts.forward);
   const proxies = facts.forward ? hideProxies(env, facts.forward) : [];
-  bypassProxyOnLoopback(env);
+  bypassProxyOnLoopback(env, env["ANTHROPIC_BASE_URL"] ?? "");
   Object.assign(env, {
     PWD: facts.workdir,
     TMPDIR: facts.tempDir,
@@ -124,8 +106,7 @@ function globalHeaders(request: ExecuteRequest): GlobalHeaders | null {
 }
 
 function isCommon(name: string): boolean {
-  return COMMON.has(name) || COMMON_PATTERN.test(name) ||
-    (Deno.build.os === "windows" && WINDOWS.has(name.toUpperCase()));
+  return isCommonVariable(name) || OWN.has(name) || OWN_PATTERN.test(name);
 }
 
 /** Variables a server's model configuration stands for. */
@@ -179,34 +160,14 @@ function setDefaults(env: Record<string, string>): void {
   env["DISABLE_AUTOUPDATER"] ??= "1";
 }
 
-/** The CLI sends even loopback requests through a proxy unless it is told not to. */
-function bypassProxyOnLoopback(env: Record<string, string>): void {
-  const base = URL.parse(env["ANTHROPIC_BASE_URL"] ?? "");
-  if (!base || !isLoopback(base.hostname)) return;
-  const present = env["no_proxy"] ?? env["NO_PROXY"] ?? "";
-  const list = [
-    ...new Set([...present.split(","), "127.0.0.1", "localhost", "::1"]),
-  ].filter(Boolean).join(",");
-  env["NO_PROXY"] = list;
-  env["no_proxy"] = list;
-}
-
-/** What must be masked: secrets in the environment, and values and proxies that were kept out of it. */
+/** What must be masked: also values and proxies that were kept out of the environment. */
 function secretsOf(
   env: Env,
   hidden: readonly string[],
   hiddenProxies: readonly string[],
 ): string[] {
-  const named = Object.entries(env).filter(([name, value]) => isSecretName(name, value));
-  const proxies = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]
-    .flatMap((name) => [env[name], env[name.toLowerCase()]]);
-  const urls = [...proxies, ...hiddenProxies, env["ANTHROPIC_BASE_URL"]];
   const headers = parseHeaders(env["ANTHROPIC_CUSTOM_HEADERS"] ?? "")
-    .filter(([name, value]) => isSecretHeader(name, value));
-  const values = [...named, ...headers].map(([, value]) => value);
-  const all = [
-    ...[...hidden, ...values].flatMap((value) => [value, secretIn(value) ?? value]),
-    ...urls.flatMap((url) => secretsInUrl(url ?? "")),
-  ];
-  return [...new Set(all)].filter((value) => value.length >= 6);
+    .filter(([name, value]) => isSecretHeader(name, value)).map(([, value]) => value);
+  const urls = [...hiddenProxies, env["ANTHROPIC_BASE_URL"] ?? ""].flatMap(secretsInUrl);
+  return secretsOfEnvironment(env, [...hidden, ...headers, ...urls]);
 }

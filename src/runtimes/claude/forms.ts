@@ -9,7 +9,7 @@ import * as z from "zod";
 import { errorText } from "../../platform/mod.ts";
 import type { ExecuteRequest, ResponseBuilder, ResponseEvent } from "../../protocol/mod.ts";
 import type { Failure } from "../runtime.ts";
-import { namedServers } from "./mcp.ts";
+import { namedServers } from "../shared/mcp_servers.ts";
 import { callMcpTool, type McpEndpoint, type McpResult } from "./mcp_call.ts";
 
 /** A tool with this in its name is such a question. */

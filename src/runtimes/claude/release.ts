@@ -2,6 +2,7 @@
  * The release of the Claude Code CLI that this program installs: version, package names by platform,
  * and the hashes of the packages, so that a registry cannot hand us something else.
  */
+import type { InstallablePackage } from "../shared/program.ts";
 
 /** Installed when no suitable CLI is found. */
 export const CLAUDE_VERSION = "2.1.197";
@@ -10,9 +11,9 @@ export const CLAUDE_VERSION = "2.1.197";
 export const CLAUDE_MINIMUM = "2.1.89";
 
 /** The package whose platform packages hold the native binary. */
-const PACKAGE = "@anthropic-ai/claude-code";
+export const CLAUDE_PACKAGE = "@anthropic-ai/claude-code";
 
-/** `dist.integrity` of `PACKAGE-<platform>@CLAUDE_VERSION` (subresource integrity, SHA-512). */
+/** `dist.integrity` of `CLAUDE_PACKAGE-<platform>@CLAUDE_VERSION` (subresource integrity, SHA-512). */
 const INTEGRITY: Readonly<Record<string, string>> = {
   "linux-x64":
     "sha512-rIlKmrY0QMyHgPRX/MYWNj039vbypICvI9jVe3rs9Xy2RnNklySjyPxqh62QadznzoftEO23uYQ1tFePcQ//bg==",
@@ -32,31 +33,27 @@ const INTEGRITY: Readonly<Record<string, string>> = {
     "sha512-P/1y1JcBSKNRt9asd0bhGRwLdD7yLnq9BlXdA0KHC+0zTm/WPqsCHupt8C7f7adb14//dVlkkbRT+9F5Iup/qA==",
 };
 
-/** The package of one platform. */
-export interface ClaudePackage {
-  readonly name: string;
-  readonly version: string;
-  readonly integrity: string;
-  /** File name of the CLI inside the package and where it is installed. */
-  readonly binary: "claude" | "claude.exe";
-}
-
 /** The package for this platform, or null when there is none. */
 export function claudePackage(
   os: string = Deno.build.os,
   arch: string = Deno.build.arch,
   musl: boolean = os === "linux" && isMusl(),
-): ClaudePackage | null {
+): InstallablePackage | null {
   const system = { linux: "linux", darwin: "darwin", windows: "win32" }[os];
   const cpu = { x86_64: "x64", aarch64: "arm64" }[arch];
   const platform = `${system}-${cpu}${musl ? "-musl" : ""}`;
   const integrity = INTEGRITY[platform];
   if (!integrity) return null;
+  const binary = os === "windows" ? "claude.exe" : "claude";
   return {
-    name: `${PACKAGE}-${platform}`,
+    name: `${CLAUDE_PACKAGE}-${platform}`,
     version: CLAUDE_VERSION,
+    release: CLAUDE_VERSION,
     integrity,
-    binary: os === "windows" ? "claude.exe" : "claude",
+    binary,
+    strip: 1,
+    // The program and nothing else.
+    wanted: (path) => path === `package/${binary}`,
   };
 }
 
@@ -72,14 +69,4 @@ function isMusl(): boolean {
   });
   return loaders.some((name) => name.startsWith("ld-musl-")) &&
     !loaders.some((name) => name.startsWith("ld-linux"));
-}
-
-/** Compares dotted versions numerically: negative when `a` is older. Unreadable parts count as 0. */
-export function compareVersions(a: string, b: string): number {
-  const [left, right] = [a, b].map((v) => v.split(/[.+-]/).slice(0, 3).map((n) => Number(n) || 0));
-  for (let i = 0; i < 3; i++) {
-    const difference = (left?.[i] ?? 0) - (right?.[i] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }

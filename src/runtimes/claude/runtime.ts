@@ -5,8 +5,6 @@ import { ClaudeProcess } from "./session.ts";
 
 /** See `../runtime.ts`. */
 export const claude: Runtime = {
-  name: "claude",
-  label: "Claude Code",
   capabilities: { steer: true, resume: true, images: true, permissions: true },
   plan: buildPlan,
   start(plan: AgentPlan, options: StartOptions): AgentProcess {

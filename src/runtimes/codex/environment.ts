@@ -1,47 +1,18 @@
-/**
- * The environment of Codex: built from a list, never inherited whole, because everything in it is
- * visible to every command the agent runs.
- */
-import {
-  AppError,
-  isLoopback,
-  isSecretName,
-  readTextIfExists,
-  secretIn,
-  secretsInUrl,
-} from "../../platform/mod.ts";
+/** The environment of Codex; see `../shared/environment.ts`. */
+import { AppError, readTextIfExists } from "../../platform/mod.ts";
 import { join } from "../../platform/std/path.ts";
 import type { ExecuteRequest } from "../../protocol/mod.ts";
 import { MARK_VARIABLE, type SessionFacts } from "../runtime.ts";
+import { type Env, isCommonVariable, PROXY_VARIABLES } from "../shared/environment.ts";
 import type { SharedHome } from "./home.ts";
 import { objectOf, textAt } from "./settings.ts";
 
-type Env = Readonly<Record<string, string>>;
-
-const COMMON = new Set([
-  ..."PATH HOME USER LOGNAME SHELL LANG LANGUAGE TERM TZ SSH_AUTH_SOCK".split(" "),
-  ..."SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS CODEX_CA_CERTIFICATE".split(" "),
-  ..."HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY".split(" "),
-  ..."http_proxy https_proxy all_proxy no_proxy".split(" "),
-  ..."GIT_SSH GIT_SSH_COMMAND GIT_SSL_CAINFO GIT_CONFIG_GLOBAL".split(" "),
-  ..."JAVA_HOME GOPATH GOROOT CARGO_HOME RUSTUP_HOME NVM_DIR".split(" "),
-  ..."PYENV_ROOT PNPM_HOME NPM_CONFIG_REGISTRY npm_config_registry".split(" "),
-]);
-/** Without these no program starts on Windows. */
-const WINDOWS = new Set(
-  ("SYSTEMROOT SYSTEMDRIVE COMSPEC PATHEXT WINDIR USERPROFILE HOMEDRIVE HOMEPATH " +
-    "APPDATA LOCALAPPDATA PROGRAMDATA PROGRAMFILES USERNAME PROCESSOR_ARCHITECTURE")
-    .split(" "),
-);
-const COMMON_PATTERN = /^(?:LC_\w+|XDG_\w+|GIT_(?:AUTHOR|COMMITTER)_\w+)$/;
 /** What a login of the owner may consist of, beside what their configuration names. */
 const LOGIN_PATTERN = /^(?:OPENAI_\w+|AZURE_\w+|CODEX_(?:API_KEY|ACCESS_TOKEN))$/;
 
 /** Source: the Wegent server's own limit. */
 const MAX_PROXY_BYTES = 2048;
 const PROXY_SCHEMES = new Set(["http:", "https:", "socks5:", "socks5h:"]);
-const PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]
-  .flatMap((name) => [name, name.toLowerCase()]);
 const NO_PROXY_DEFAULT = "localhost,127.0.0.1,::1,host.docker.internal";
 
 /** Variables every run gets, without a key. `ownLogin`: also what the owner's login consists of. */
@@ -80,8 +51,7 @@ function ownerHome(inherited: Env): string | null {
 }
 
 function isCommon(name: string): boolean {
-  return COMMON.has(name) || COMMON_PATTERN.test(name) ||
-    (Deno.build.os === "windows" && WINDOWS.has(name.toUpperCase()));
+  return isCommonVariable(name) || name === "CODEX_CA_CERTIFICATE";
 }
 
 /** Variables the owner's configuration takes keys from. */
@@ -115,26 +85,4 @@ export function applyProxy(env: Record<string, string>, request: ExecuteRequest)
   const except = env["NO_PROXY"] || env["no_proxy"] || NO_PROXY_DEFAULT;
   env["NO_PROXY"] = except;
   env["no_proxy"] = except;
-}
-
-/** Codex sends even loopback requests through a proxy unless it is told not to. */
-export function bypassProxyOnLoopback(env: Record<string, string>, base: string): void {
-  const url = URL.parse(base);
-  if (!url || !isLoopback(url.hostname)) return;
-  const present = env["NO_PROXY"] || env["no_proxy"] || "";
-  const list = [...new Set([...present.split(","), "127.0.0.1", "localhost", "::1"])]
-    .filter(Boolean).join(",");
-  env["NO_PROXY"] = list;
-  env["no_proxy"] = list;
-}
-
-/** What must be masked: secrets of the environment, and `more`. */
-export function secretsOf(env: Env, more: readonly string[]): string[] {
-  const named = Object.entries(env).filter(([name, value]) => isSecretName(name, value))
-    .map(([, value]) => value);
-  const all = [
-    ...[...named, ...more].flatMap((value) => [value, secretIn(value) ?? value]),
-    ...PROXY_VARIABLES.flatMap((name) => secretsInUrl(env[name] ?? "")),
-  ];
-  return [...new Set(all)].filter((value) => value.length >= 6);
 }

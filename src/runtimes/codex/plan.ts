@@ -1,8 +1,10 @@
 /** An execution request → what to start: arguments, environment, the thread's settings. Starts nothing. */
 import { AppError, isSecretHeader, isSecretName } from "../../platform/mod.ts";
-import { codexUsesOwnLogin, type ExecuteRequest } from "../../protocol/mod.ts";
+import type { ExecuteRequest } from "../../protocol/mod.ts";
 import { type AgentPlan, MARK_VARIABLE, type SessionFacts } from "../runtime.ts";
-import { applyProxy, baseEnvironment, secretsOf, sharedHome } from "./environment.ts";
+import { fingerprintOf, secretsOfEnvironment } from "../shared/environment.ts";
+import { usesOwnLogin } from "./agent.ts";
+import { applyProxy, baseEnvironment, sharedHome } from "./environment.ts";
 import type { SharedHome } from "./home.ts";
 import { mcpServers } from "./mcp.ts";
 import { overrideArgs, type TomlValue } from "./overrides.ts";
@@ -48,7 +50,7 @@ export async function buildPlan(
   facts: SessionFacts,
   inherited: Env,
 ): Promise<CodexPlan> {
-  const ownLogin = codexUsesOwnLogin(request);
+  const ownLogin = usesOwnLogin(request);
   const settings = turnSettings(request);
   const env = await baseEnvironment(facts, inherited, ownLogin);
   applyProxy(env, request);
@@ -86,7 +88,7 @@ export async function buildPlan(
     args: [...(model === null ? [] : overrideArgs([["model", model]])), ...args, "app-server"],
     env,
     files: [],
-    secrets: secretsOf(env, [...provider.secrets, ...serverSecrets(servers)]),
+    secrets: secretsOfEnvironment(env, [...provider.secrets, ...serverSecrets(servers)]),
     // Each turn names model and effort itself.
     fingerprint: fingerprintOf([args, thread], env),
     thread: {
@@ -102,11 +104,6 @@ export async function buildPlan(
     tempDir: facts.tempDir,
     home: sharedHome(facts, inherited),
   };
-}
-
-/** The order in which variables are listed is not the same each time. */
-function fingerprintOf(plan: unknown, env: Env): string {
-  return JSON.stringify([plan, Object.entries(env).sort(([a], [b]) => a < b ? -1 : 1)]);
 }
 
 function instructionsOf(request: ExecuteRequest): string {

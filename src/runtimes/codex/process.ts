@@ -2,7 +2,7 @@
  * The live app-server of one session: its pipes, its thread, its end. The thread is opened as soon as the
  * process runs, so that a turn finds it open.
  */
-import { AppError, errorText, SecretMasker, signalProcess, VERSION } from "../../platform/mod.ts";
+import { errorText, VERSION } from "../../platform/mod.ts";
 import type {
   AgentExit,
   AgentProcess,
@@ -11,8 +11,9 @@ import type {
   SessionStart,
   TurnRequest,
 } from "../runtime.ts";
+import { AgentChild, type ChildCommand, type StopStep } from "../shared/agent_child.ts";
+import { LineSplitter } from "../shared/lines.ts";
 import { answerServer, type Asked } from "./answers.ts";
-import { BoundedLines } from "./lines.ts";
 import {
   type CodexMessage,
   readNotification,
@@ -23,14 +24,7 @@ import { RpcError, RpcPeer } from "./rpc.ts";
 import { CodexTurn } from "./turn.ts";
 
 /** What is started. */
-export interface CodexCommand {
-  /** Program and arguments, launcher included. */
-  readonly argv: readonly string[];
-  /** The whole environment. */
-  readonly env: Readonly<Record<string, string>>;
-  readonly cwd: string;
-  /** Values masked in what is kept of standard error. */
-  readonly secrets: readonly string[];
+export interface CodexCommand extends ChildCommand {
   readonly session: SessionStart;
   /** Members of `thread/start` and `thread/resume`. */
   readonly thread: Readonly<Record<string, unknown>>;
@@ -50,11 +44,10 @@ export type OpenedThread =
   | { readonly kind: "unknown" }
   | { readonly kind: "failed"; readonly failure: Failure };
 
-/** Grace of each step of {@link CodexProcess.stop}, in milliseconds. SIGINT would leave commands behind. */
-const STOP_STEPS = { stdin: 600, sigterm: 600, sigkill: 2000 };
-/** What a dead process left in its pipes is read within this time; a grandchild may hold them open. */
-const DRAIN_MS = 250;
-const STDERR_CHARS = 8000;
+/** How the process is ended, milliseconds each; SIGINT would leave commands behind. */
+const STOP_STEPS: readonly StopStep[] = [["stdin", 600], ["SIGTERM", 600], ["SIGKILL", 2000]];
+/** Longest line that is read, in bytes; what a longer one tells is lost, and Codex goes on. */
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
 /** Limit for the answer to a request that starts something. */
 const START_MS = 60_000;
 /** Servers that fail are told of up to this number. */
@@ -67,34 +60,30 @@ type StartupStatus = Extract<
 
 /** See the module comment. */
 export class CodexProcess implements AgentProcess {
-  readonly #child: Deno.ChildProcess;
-  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #exit = Promise.withResolvers<AgentExit>();
-  readonly #encoder = new TextEncoder();
-  readonly #lines = new BoundedLines();
+  readonly #child: AgentChild;
+  readonly #lines = new LineSplitter(MAX_LINE_BYTES, "drop");
   readonly #rpc: RpcPeer;
   readonly #thread: Promise<OpenedThread>;
   #listener: TurnListener | null = null;
   #threadId: string | null = null;
-  #writing: Promise<unknown> = Promise.resolve();
-  #stderr = "";
-  #fault: AppError | null = null;
-  #exited = false;
-  #stopping: Promise<void> | null = null;
   #malformed = 0;
   readonly #troubles: string[] = [];
 
-  private constructor(child: Deno.ChildProcess, private readonly command: CodexCommand) {
-    this.#child = child;
-    this.#input = child.stdin.getWriter();
+  private constructor(private readonly command: CodexCommand) {
     this.#rpc = new RpcPeer({
-      send: (message) => this.#send(message),
+      send: (message) => this.#child.send(message),
       onNotification: (method, params) => this.#notified(method, params),
       onRequest: (method, params) => answerServer(method, params, this.#listener),
     });
-    const out = child.stdout.getReader();
-    const err = child.stderr.getReader();
-    this.#waitForExit(Promise.all([this.#readOutput(out), this.#readErrors(err)]), [out, err]);
+    this.#child = AgentChild.start(command, {
+      onOutput: (chunk) => {
+        for (const line of this.#lines.push(chunk)) if (line !== "") this.#rpc.take(line);
+      },
+      onExit: (exit) => {
+        this.#rpc.close();
+        this.#listener?.onExit(exit);
+      },
+    });
     this.#thread = this.#open();
   }
 
@@ -104,35 +93,17 @@ export class CodexProcess implements AgentProcess {
    * @throws {AppError} `agent_start_failed`.
    */
   static start(command: CodexCommand): CodexProcess {
-    const [program = "", ...args] = command.argv;
-    try {
-      const child = new Deno.Command(program, {
-        args,
-        cwd: command.cwd,
-        env: { ...command.env },
-        clearEnv: true,
-        stdin: "piped",
-        stdout: "piped",
-        stderr: "piped",
-        // A group of its own, so that servers it starts can be ended together with it.
-        detached: true,
-      }).spawn();
-      return new CodexProcess(child, command);
-    } catch (error) {
-      throw new AppError("agent_start_failed", `Cannot start the agent: ${errorText(error)}`, {
-        cause: error,
-      });
-    }
+    return new CodexProcess(command);
   }
 
   get pid(): number {
     return this.#child.pid;
   }
   get exited(): boolean {
-    return this.#exited;
+    return this.#child.exited;
   }
   get exit(): Promise<AgentExit> {
-    return this.#exit.promise;
+    return this.#child.exit;
   }
   /** Messages whose shape was not understood, and lines too long to read. */
   get malformed(): number {
@@ -157,9 +128,9 @@ export class CodexProcess implements AgentProcess {
 
   /** Between turns an app-server does nothing by itself. */
   async settle(limitMs: number): Promise<boolean> {
-    if (this.#exited || this.#stopping) return false;
-    const opened = await this.#within(this.#thread, limitMs);
-    return opened?.kind === "open" && !this.#exited && this.#listener === null;
+    if (this.exited || this.#child.stopping) return false;
+    const opened = await this.#child.within(this.#thread, limitMs);
+    return opened?.kind === "open" && !this.exited && this.#listener === null;
   }
 
   /** Directs messages of the conversation to `listener`; null: they are dropped. */
@@ -178,45 +149,7 @@ export class CodexProcess implements AgentProcess {
    * @param hurry Takes a tenth of the usual time between the steps.
    */
   stop(hurry = false): Promise<void> {
-    return this.#stopping ??= this.#stop(hurry ? 0.1 : 1);
-  }
-
-  async #stop(pace: number): Promise<void> {
-    this.#writing = this.#writing.then(() => this.#input.close()).catch(() => {
-      // Its end of the pipe is closed already: it has ended or is about to.
-    });
-    if (await this.#endsWithin(STOP_STEPS.stdin * pace)) return;
-    this.#signal("SIGTERM");
-    if (await this.#endsWithin(STOP_STEPS.sigterm * pace)) return;
-    this.#signal("SIGKILL");
-    await this.#endsWithin(STOP_STEPS.sigkill);
-  }
-
-  #signal(signal: Deno.Signal): void {
-    if (this.#exited) return;
-    signalProcess(this.pid, signal);
-    if (signal === "SIGKILL" && Deno.build.os !== "windows") signalProcess(-this.pid, signal);
-  }
-
-  async #endsWithin(ms: number): Promise<boolean> {
-    await this.#within(this.exit, ms);
-    return this.#exited;
-  }
-
-  /** What `promise` brings within `ms` milliseconds, else null. */
-  async #within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
-    const time = Promise.withResolvers<null>();
-    const timer = setTimeout(() => time.resolve(null), ms);
-    const found = await Promise.race([promise, time.promise]);
-    clearTimeout(timer);
-    return found;
-  }
-
-  #send(message: unknown): void {
-    const line = this.#encoder.encode(JSON.stringify(message) + "\n");
-    this.#writing = this.#writing.then(() => this.#input.write(line)).catch(() => {
-      // A closed pipe means that the process is ending; its exit is reported.
-    });
+    return this.#child.stop(STOP_STEPS, hurry);
   }
 
   // The conversation -------------------------------------------------------------------------------
@@ -268,57 +201,6 @@ export class CodexProcess implements AgentProcess {
   #server({ name, status, error }: StartupStatus): void {
     if (status !== "failed" || this.#troubles.length >= MAX_TROUBLES) return;
     this.#troubles.push(`The MCP server "${name}" did not start: ${(error ?? "").slice(0, 500)}`);
-  }
-
-  // Output -----------------------------------------------------------------------------------------
-
-  async #readOutput(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
-    try {
-      for (;;) {
-        const { value, done } = await reader.read();
-        if (done) break;
-        for (const line of this.#lines.push(value)) this.#rpc.take(line);
-      }
-    } catch (error) {
-      this.#fault = new AppError(
-        "agent_output_unreadable",
-        `Cannot read the agent's output: ${errorText(error)}`,
-        { cause: error },
-      );
-      this.#signal("SIGKILL");
-    }
-  }
-
-  async #readErrors(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
-    const decoder = new TextDecoder();
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      const text = this.#stderr + decoder.decode(value, { stream: true });
-      this.#stderr = text.slice(-STDERR_CHARS);
-    }
-  }
-
-  async #waitForExit(
-    read: Promise<unknown>,
-    readers: readonly ReadableStreamDefaultReader<Uint8Array>[],
-  ): Promise<void> {
-    const status = await this.#child.status;
-    await this.#within(read, DRAIN_MS);
-    await Promise.allSettled(readers.map((reader) => reader.cancel()));
-    this.#exited = true;
-    const exit: AgentExit = {
-      code: status.signal ? null : status.code,
-      signal: status.signal,
-      stderr: new SecretMasker(this.command.secrets).mask(this.#stderr.trim()),
-      fault: this.#fault,
-    };
-    this.#exit.resolve(exit);
-    this.#rpc.close();
-    this.#listener?.onExit(exit);
-    await this.#input.abort().catch(() => {
-      // Closed already.
-    });
   }
 }
 

@@ -2,9 +2,9 @@
 import { AppError, isSecretHeader } from "../../platform/mod.ts";
 import { type ExecuteRequest, isGlobalTask, projectIdOf } from "../../protocol/mod.ts";
 import { parseHeaders } from "../claude/headers.ts";
-import { resolveSecret } from "../claude/mod.ts";
 import type { SessionFacts } from "../runtime.ts";
-import { bypassProxyOnLoopback } from "./environment.ts";
+import { bypassProxyOnLoopback } from "../shared/environment.ts";
+import { resolveSecret } from "../shared/secrets.ts";
 import type { TomlValue } from "./overrides.ts";
 import { textAt } from "./settings.ts";
 

@@ -2,7 +2,7 @@
  * The release of the Codex CLI that this program installs: version, packages by platform, and their
  * hashes, so that a registry cannot hand us something else.
  */
-import type { NpmPackage } from "../shared/npm_package.ts";
+import type { InstallablePackage } from "../shared/program.ts";
 
 /** Installed when no suitable CLI is found. */
 export const CODEX_VERSION = "0.169.0";
@@ -11,12 +11,12 @@ export const CODEX_VERSION = "0.169.0";
 export const CODEX_MINIMUM = "0.137.0";
 
 /** All platforms are versions of one package. */
-const PACKAGE = "@openai/codex";
+export const CODEX_PACKAGE = "@openai/codex";
 
 interface Platform {
   /** Its folder in the package. */
   readonly triple: string;
-  /** `dist.integrity` of `PACKAGE@CODEX_VERSION-<platform>`. */
+  /** `dist.integrity` of `CODEX_PACKAGE@CODEX_VERSION-<platform>`. */
   readonly integrity: string;
 }
 
@@ -54,12 +54,9 @@ const PLATFORMS: Readonly<Record<string, Platform>> = {
 };
 
 /** The package of one platform. */
-export interface CodexPackage extends NpmPackage {
-  /** Version of the CLI, without the platform. */
-  readonly release: string;
+export interface CodexPackage extends InstallablePackage {
+  /** Folder of the platform in the package; what is installed is its content. */
   readonly triple: string;
-  /** Path of the CLI inside the folder of its platform, and of what it is installed to. */
-  readonly binary: string;
   /** The package of npm that holds it when npm has installed the CLI. */
   readonly nested: string;
 }
@@ -74,12 +71,16 @@ export function codexPackage(
   const platform = `${system}-${cpu}`;
   const found = PLATFORMS[platform];
   if (!found) return null;
+  const root = `package/vendor/${found.triple}/`;
   return {
-    name: PACKAGE,
+    name: CODEX_PACKAGE,
     version: `${CODEX_VERSION}-${platform}`,
     release: CODEX_VERSION,
     binary: os === "windows" ? "bin/codex.exe" : "bin/codex",
-    nested: `${PACKAGE}-${platform}`,
+    nested: `${CODEX_PACKAGE}-${platform}`,
+    strip: root.split("/").length - 1,
+    // Without what it needs to be spoken to.
+    wanted: (path) => path.startsWith(root) && !path.startsWith(`${root}codex-resources/voice/`),
     ...found,
   };
 }

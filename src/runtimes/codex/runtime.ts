@@ -6,8 +6,6 @@ import { CodexProcess } from "./process.ts";
 
 /** See `../runtime.ts`. */
 export const codex: Runtime = {
-  name: "codex",
-  label: "Codex",
   capabilities: { steer: true, resume: true, images: true, permissions: true },
   plan: buildPlan,
   start(plan: AgentPlan, options: StartOptions): AgentProcess {

@@ -1,6 +1,7 @@
 /** What a request says of the model: which one, how much it thinks, how fast it is served. */
 import { AppError } from "../../platform/mod.ts";
-import { codexUsesOwnLogin, type ExecuteRequest } from "../../protocol/mod.ts";
+import type { ExecuteRequest } from "../../protocol/mod.ts";
+import { usesOwnLogin } from "./agent.ts";
 
 /** Settings of one turn. */
 export interface TurnSettings {
@@ -47,7 +48,7 @@ const TIERS: Readonly<Record<string, string>> = {
 export function turnSettings(request: ExecuteRequest): TurnSettings {
   const config = request.model_config ?? {};
   const model = textAt(config, "model_id");
-  if (model === "" && !codexUsesOwnLogin(request)) {
+  if (model === "" && !usesOwnLogin(request)) {
     throw new AppError("codex_model", "The request names no model for Codex", {
       remedy: "Set `model_id` of the model",
     });

@@ -1,4 +1,4 @@
-/** Takes files out of an npm package whose hash we know, without npm. Claude's installer does the same by itself. */
+/** Takes files out of an npm package whose hash we know, without npm. */
 import { createHash } from "node:crypto";
 import * as z from "zod";
 import { AppError, errorText, trustedCertificates } from "../../platform/mod.ts";
@@ -24,6 +24,8 @@ export interface DownloadOptions {
   /** Told of the bytes that have come and of how many will; the total is 0 while it is unknown. */
   onProgress?(done: number, total: number): void;
   readonly signal?: AbortSignal;
+  /** Package a person would install instead. @default the package itself */
+  readonly byHand?: string;
 }
 
 /**
@@ -50,7 +52,9 @@ export async function downloadPackage(
       `Cannot download ${pkg.name}@${pkg.version}: ${errorText(error)}`,
       {
         cause: error,
-        remedy: `Check the network and proxy, or install it with \`npm install -g ${pkg.name}\``,
+        remedy: `Check the network and proxy, or install it with \`npm install -g ${
+          options.byHand ?? pkg.name
+        }\``,
       },
     );
   } finally {

@@ -1,6 +1,5 @@
-import { assert, assertEquals } from "../../tests/support/assert.ts";
-import { loginShellPath } from "../runtimes/shared/mod.ts";
-import { whyNot } from "./_agent_candidates.ts";
+import { assert, assertEquals } from "../../../tests/support/assert.ts";
+import { loginShellPath } from "./login_shell.ts";
 
 /** Runs `test` with a shell made of `text`. */
 async function withShell(text: string, test: (shell: string, dir: string) => Promise<void>) {
@@ -45,15 +44,4 @@ Deno.test("loginShellPath() has no answer without a shell", async () => {
   assertEquals(await loginShellPath(undefined, {}), null);
   assertEquals(await loginShellPath("sh", {}), null);
   assertEquals(await loginShellPath("/nowhere/sh", {}), null);
-});
-
-Deno.test("whyNot() names the first thing that is wrong", () => {
-  const candidate = { path: "/link", program: "/c", source: "path" } as const;
-  assertEquals(whyNot({ ...candidate, version: null }, "2.1.0", "/c"), "it does not run");
-  assertEquals(whyNot({ ...candidate, version: "2.0.9" }, "2.1.0", null), "it is older than 2.1.0");
-  assertEquals(whyNot({ ...candidate, version: "2.10.0" }, "2.1.0", "/c"), null);
-  assertEquals(
-    whyNot({ ...candidate, version: "2.1.0" }, "2.1.0", "/d"),
-    "another one comes before it",
-  );
 });
