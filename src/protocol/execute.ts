@@ -47,6 +47,7 @@ export const promptBlock = z.looseObject({
 export const botConfig = z.looseObject({
   id: z.number().int().nullish(),
   name: z.string().nullish(),
+  description: z.string().nullish(),
   shell_type: z.string().nullish(),
   /** `{env: {model, model_id, api_key, base_url, …}}`; empty means the owner's own login. */
   agent_config: z.looseObject({ env: record.nullish() }).nullish(),

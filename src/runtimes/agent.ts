@@ -27,8 +27,6 @@ export interface AgentPreparation {
   readonly skills: boolean;
   /** Brings other agents' instruction files to its attention. */
   readonly instructionFiles: boolean;
-  /** Writes the other bots of a task in coordinate mode as agents it can call. */
-  readonly coordinate: boolean;
 }
 
 /** See the module comment. */

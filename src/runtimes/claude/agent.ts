@@ -15,7 +15,7 @@ export const claude = {
     sessionAgents: ["ClaudeCode", "Claude Code"],
     sessionMember: "sessionId",
   },
-  preparation: { skills: true, instructionFiles: true, coordinate: true },
+  preparation: { skills: true, instructionFiles: true },
   configDir: ".claude",
   stateDirs: [
     "projects",

@@ -4,6 +4,7 @@ import { join } from "../../platform/std/path.ts";
 import type { AgentPlan, PlanFile, SessionFacts, SessionStart } from "../runtime.ts";
 import { fingerprintOf } from "../shared/environment.ts";
 import { type AgentEnvironment, buildEnvironment } from "./environment.ts";
+import { type AgentDefinition, otherAgents } from "./coordinate.ts";
 import { canAsk } from "./forms.ts";
 import { mcpServers } from "./mcp.ts";
 
@@ -16,6 +17,8 @@ export interface LaunchPlan extends AgentPlan, AgentEnvironment {
   readonly args: readonly string[];
   /** Calls that are questions to the person are deferred. */
   readonly forms: boolean;
+  /** Agents the CLI can call by name; null: only its own. */
+  readonly agents: Readonly<Record<string, AgentDefinition>> | null;
   /** Model that was asked for, if one was. */
   readonly model: string | null;
 }
@@ -55,14 +58,16 @@ export async function buildPlan(
   if (!request.permission_mode) denied.add("AskUserQuestion");
   if (denied.size > 0) args.push("--disallowedTools", [...denied].join(","));
   if (bot?.max_thinking_tokens) args.push("--max-thinking-tokens", String(bot.max_thinking_tokens));
+  const agents = otherAgents(request);
   if (bot?.max_turns) args.push("--max-turns", String(bot.max_turns));
   return {
     ...environment,
     args,
     forms: canAsk(request),
+    agents,
     model,
     files,
-    fingerprint: fingerprintOf([args, model, files], environment.env),
+    fingerprint: fingerprintOf([args, model, files, agents], environment.env),
   };
 }
 

@@ -125,6 +125,10 @@ const controlResponse = z.looseObject({
     subtype: z.string(),
     request_id: z.string(),
     error: z.unknown().optional(),
+    /** Of `initialize`. */
+    response: z.looseObject({
+      commands: z.array(z.looseObject({ name: z.string() })).nullish().catch(null),
+    }).nullish().catch(null),
   }),
 });
 

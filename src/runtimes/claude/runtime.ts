@@ -14,6 +14,7 @@ export const claude: Runtime = {
     return ClaudeProcess.start({
       argv: [...launch, binary, ...planArguments(own, session)],
       forms: own.forms,
+      agents: own.agents,
       env: { ...plan.env, ...env },
       cwd,
       secrets: plan.secrets,

@@ -5,6 +5,7 @@
 import type { AgentExit, AgentProcess, AgentTurn, TurnRequest } from "../runtime.ts";
 import { AgentChild, type ChildCommand, type StopStep } from "../shared/agent_child.ts";
 import { LineSplitter } from "../shared/lines.ts";
+import type { AgentDefinition } from "./coordinate.ts";
 import { FORM_MARK } from "./forms.ts";
 import type { CliMessage, ControlRequest } from "./messages.ts";
 import { type Asked, denyOutsideTurn, type PermissionAnswer } from "./permissions.ts";
@@ -16,6 +17,8 @@ import { ClaudeTurn } from "./turn.ts";
 export interface ClaudeCommand extends ChildCommand {
   /** Calls that are questions to the person are deferred; see `forms.ts`. */
   readonly forms: boolean;
+  /** Agents the CLI can call by name; null: only its own. */
+  readonly agents: Readonly<Record<string, AgentDefinition>> | null;
 }
 
 /** Whoever runs a turn. */
@@ -54,7 +57,7 @@ export class ClaudeProcess implements AgentProcess {
       onOutputEnd: () => this.#take([this.#lines.end()]),
       onExit: (exit) => this.#exited(exit),
     });
-    if (command.forms) this.#hookForms();
+    this.#initialize(command);
   }
 
   /**
@@ -172,13 +175,20 @@ export class ClaudeProcess implements AgentProcess {
     if (!this.#busy) this.#becameIdle?.();
   }
 
-  /** Has the CLI ask before a tool that is a question to the person. */
-  #hookForms(): void {
+  /**
+   * Has the CLI load everything before a message comes, ask before a tool that is a question to the person,
+   * and know the agents it may call.
+   */
+  #initialize({ forms, agents }: ClaudeCommand): void {
     const hook = { matcher: `.*${FORM_MARK}.*`, hookCallbackIds: [FORM_MARK] };
     this.#child.send({
       type: "control_request",
       request_id: crypto.randomUUID(),
-      request: { subtype: "initialize", hooks: { PreToolUse: [hook] } },
+      request: {
+        subtype: "initialize",
+        ...(forms && { hooks: { PreToolUse: [hook] } }),
+        ...(agents && { agents }),
+      },
     });
   }
 
@@ -192,10 +202,11 @@ export class ClaudeProcess implements AgentProcess {
         this.#asked.get(message.request_id)?.abort();
         return true;
       case "control_response":
+        this.#learn(message.response.response?.commands?.map(({ name }) => name));
         this.#acknowledged.get(message.response.request_id)?.();
         return true;
       case "system":
-        if (message.subtype === "init") this.#commands = message.slash_commands ?? [];
+        if (message.subtype === "init") this.#learn(message.slash_commands);
         return false;
       case "result":
         this.#busy = false;
@@ -207,6 +218,10 @@ export class ClaudeProcess implements AgentProcess {
       default:
         return false;
     }
+  }
+
+  #learn(commands: readonly string[] | null | undefined): void {
+    if (commands) this.#commands = commands;
   }
 
   async #answer({ request_id, request }: ControlRequest): Promise<void> {

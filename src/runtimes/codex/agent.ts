@@ -17,7 +17,7 @@ export const codex = {
     sessionAgents: ["CodeX", "Codex"],
     sessionMember: "threadId",
   },
-  preparation: { skills: false, instructionFiles: false, coordinate: false },
+  preparation: { skills: false, instructionFiles: false },
   configDir: ".codex",
   stateDirs: ["sessions", "archived_sessions"],
   program: {
