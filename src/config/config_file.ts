@@ -40,6 +40,7 @@ export const configFile = z.looseObject({
   workdir_allowed_roots: z.array(z.string()).optional(),
   projects: z.enum(PROJECT_MODES).optional(),
   open_directory: z.boolean().optional(),
+  extensions: z.boolean().optional(),
   sandbox: z.looseObject({
     mode: z.enum(["workdir", "required", "off"]).optional(),
     preset: z.enum(["default", "strict"]).optional(),

@@ -57,6 +57,8 @@ export interface Settings {
   readonly projects: ProjectMode;
   /** A server may ask to show a directory on this device's desktop. @default false */
   readonly openDirectory: boolean;
+  /** A server may run scripts of a task's skills in its directory. @default false */
+  readonly extensions: boolean;
   /** `workdir`: box when the system can; `required`: refuse to run without; `off`. */
   readonly sandbox: {
     mode: "workdir" | "required" | "off";
@@ -241,6 +243,7 @@ function effective(
     projectsDir,
     projects: file.projects ?? "home",
     openDirectory: file.open_directory ?? false,
+    extensions: file.extensions ?? false,
     sandbox: {
       mode: oneOf(env["WEGENT_EXECUTOR_SANDBOX"], ["workdir", "required", "off"]) ??
         file.sandbox?.mode ?? "workdir",

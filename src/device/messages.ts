@@ -6,7 +6,7 @@
  * and typed: a kind, a session, a policy and a path, never a command line.
  */
 import * as z from "zod";
-import type { WorkdirEvent, WorkdirFacts } from "../protocol/mod.ts";
+import { runExtension, type WorkdirEvent, type WorkdirFacts } from "../protocol/mod.ts";
 import { RUNTIMES } from "../runtimes/mod.ts";
 
 /** Everything the worker is told at start; the credential comes this way because it may not read it. */
@@ -79,6 +79,7 @@ export type ToWorker =
   /** What has changed since the first message or the last of these. */
   | { t: "workdirs"; facts: WorkdirFacts }
   | { t: "directory.opened"; id: number; error: string | null }
+  | { t: "extension.ended"; id: number; answer: Readonly<Record<string, unknown>> }
   | { t: "selfcheck"; id: number; otherPort: number }
   /** No new work; end what runs after the grace and deliver its terminal events. */
   | { t: "drain"; id: number; graceMs: number };
@@ -178,6 +179,8 @@ export const fromWorker = z.discriminatedUnion("t", [
     id: z.number().int(),
     path: z.string().min(1).max(4096),
   }),
+  /** Runs a skill's script in a task's directory. */
+  z.object({ t: z.literal("extension.run"), id: z.number().int(), request: runExtension }),
   /** First registration after the start (and each later one). */
   z.object({ t: z.literal("registered"), server: z.string() }),
   /** The server refuses the credential; the worker goes on trying. */

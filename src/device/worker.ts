@@ -13,6 +13,8 @@ import {
   openDirectoryRequest,
   parsePayload,
   type RegisterAck,
+  RUN_EXTENSION_EVENT,
+  runExtension,
   RUNTIME_RPC_EVENT,
   STEER_FEATURE,
   taskAnswer,
@@ -34,6 +36,8 @@ import { selfcheck } from "./selfcheck.ts";
 /** The supervisor kills a start that takes longer itself; this bounds a lost answer. */
 const HOST_START_MS = 10 * 60_000;
 const OPEN_MS = 10_000;
+/** The script itself is given a minute. */
+const EXTENSION_MS = 90_000;
 const PURGE_EVERY_MS = 6 * 3_600_000;
 const ALIVE_EVERY_MS = 1000;
 /** After the start, when the device has registered. */
@@ -149,6 +153,7 @@ class DeviceWorker {
       case "host.started":
       case "host.failed":
       case "directory.opened":
+      case "extension.ended":
         this.#waiting.get(message.id)?.(message);
         this.#waiting.delete(message.id);
         return;
@@ -187,7 +192,7 @@ class DeviceWorker {
     this.#dispatcher.registered(sequenced ? ack.last_seq ?? {} : null);
   }
 
-  async #onEvent(name: string, payload: unknown): Promise<EventAck> {
+  async #onEvent(name: string, payload: unknown): Promise<EventAck | Record<string, unknown>> {
     switch (name) {
       case TO_DEVICE.execute:
       case TO_DEVICE.chatMessage:
@@ -209,6 +214,8 @@ class DeviceWorker {
         return { success: true };
       case TO_DEVICE.openDirectory:
         return await this.#openDirectory(parsePayload(openDirectoryRequest, payload, name));
+      case RUN_EXTENSION_EVENT:
+        return await this.#runExtension(payload);
       case RUNTIME_RPC_EVENT:
         return await this.#rpc.answer(payload);
       default: {
@@ -264,6 +271,23 @@ class DeviceWorker {
     );
     const error = answer.t === "directory.opened" ? answer.error : "Unexpected answer";
     return error === null ? { success: true } : { success: false, error };
+  }
+
+  /** Answered by what the script prints, or in the shape its sender reads. */
+  async #runExtension(payload: unknown): Promise<Record<string, unknown>> {
+    const parsed = runExtension.safeParse(payload);
+    if (!parsed.success) {
+      const { path, message } = parsed.error.issues[0] ?? { path: [], message: "is wrong" };
+      return { success: false, message: `Cannot read the request: "${path.join(".")}" ${message}` };
+    }
+    const run = (id: number): FromWorker => ({ t: "extension.run", id, request: parsed.data });
+    try {
+      const ended = await this.#ask(run, EXTENSION_MS, "The extension did not end in time");
+      if (ended.t === "extension.ended") return { ...ended.answer };
+      throw new Error("Unexpected answer");
+    } catch (error) {
+      return { success: false, message: errorText(error) };
+    }
   }
 
   #hostData(hostId: string, bytes: Uint8Array): void {

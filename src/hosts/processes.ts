@@ -6,13 +6,13 @@
 import {
   errorText,
   listPids,
+  MARK_VARIABLE,
   type ProcStat,
   procStat,
   readProc,
   signalProcess,
 } from "../platform/mod.ts";
 import * as libc from "../platform/libc.ts";
-import { MARK_VARIABLE } from "../runtimes/mod.ts";
 
 /** Passes over the process table before a sweep gives up on a fork bomb. */
 const MAX_PASSES = 40;

@@ -16,6 +16,7 @@ export { takeFileLock, takeLock } from "./lock.ts";
 export type { DaemonLock } from "./lock.ts";
 export { countOpenFiles, listPids, memoryOf, procStat, readProc } from "./proc.ts";
 export type { ProcStat } from "./proc.ts";
+export { MARK_VARIABLE, sweepMarked } from "./marked.ts";
 export { sendAtOnce } from "./no_delay.ts";
 export { parseJson, sameSecret } from "./text.ts";
 export { MaskStream, SECRET_MARK, SecretMasker } from "./secret_mask.ts";

@@ -9,3 +9,4 @@ export * from "./runtime_rpc.ts";
 export * from "./steer.ts";
 export * from "./chat.ts";
 export * from "./http.ts";
+export * from "./extension.ts";

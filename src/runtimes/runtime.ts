@@ -39,16 +39,13 @@ export interface SessionFacts {
   readonly tempDir: string;
   /** Directory for files the agent is told to read; readable by the owner only. */
   readonly stateDir: string;
-  /** Value of {@link MARK_VARIABLE}. */
+  /** Value of `MARK_VARIABLE`, carried by every process an agent starts. */
   readonly mark: string;
   /** Further variables of the turn, such as the login of its repository. */
   readonly variables: Env;
   /** Stands between the agent and its model, so that it needs no real key. @default none */
   readonly forward?: ForwardSeam | null;
 }
-
-/** Carried by every process an agent starts, so that a sweep finds those that slipped away. */
-export const MARK_VARIABLE = "WEGENT_AGENT_MARK";
 
 /** A file that must exist before the start, readable by the owner only. */
 export interface PlanFile {

@@ -78,6 +78,11 @@ export class Directories {
     };
   }
 
+  /** Where a conversation works; null: nothing is known of it. */
+  pathOf(taskId: number, deviceId: string): string | null {
+    return this.#bindings.get(taskId, deviceId)?.path ?? null;
+  }
+
   /** Directories of this device's conversations, newest first. */
   paths(): string[] {
     return this.#bindings.paths(1000);

@@ -18,15 +18,14 @@ import {
   AppError,
   ensurePrivateDir,
   errorText,
-  listPids,
   type Logger,
   parseJson,
   processStartTime,
-  readProc,
   readTextIfExists,
   removeIfExists,
   sameProcessAlive,
   signalProcess,
+  sweepMarked,
   writeFileAtomic,
 } from "../platform/mod.ts";
 import { dirname, join } from "../platform/std/path.ts";
@@ -443,18 +442,6 @@ export class HostManager {
     }
     this.#live.clear();
   }
-}
-
-/** Kills every process whose environment carries the mark of host `hostId` (Linux). */
-export function sweepMarked(hostId: string): number {
-  if (Deno.build.os !== "linux") return 0;
-  const mark = `WEGENT_AGENT_MARK=${hostId}`;
-  let killed = 0;
-  for (const pid of listPids()) {
-    if (pid === Deno.pid || !readProc(pid, "environ")?.split("\0").includes(mark)) continue;
-    if (signalProcess(pid, "SIGKILL")) killed++;
-  }
-  return killed;
 }
 
 /** Our own environment without what no host and no agent may know. */

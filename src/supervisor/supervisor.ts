@@ -24,6 +24,7 @@ import {
   VERSION,
 } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
+import type { RunExtension } from "../protocol/mod.ts";
 import type { RuntimeName } from "../runtimes/mod.ts";
 import {
   renderWorkerPermissions,
@@ -36,6 +37,7 @@ import { deviceScope, serverProxy } from "./device_scope.ts";
 import { Directories, directoriesFile, whereEvent } from "./directories.ts";
 import { DeviceWorkerProcess } from "./device_worker.ts";
 import { HostManager } from "./hosts.ts";
+import { runTaskExtension } from "./extension.ts";
 import { openDirectory } from "./open_directory.ts";
 import { sealKey } from "./seal_key.ts";
 import { planSession } from "./session_plan.ts";
@@ -250,6 +252,8 @@ export class Supervisor {
         return void this.#hosts.kill(message.hostId);
       case "directory.open":
         return void this.#openDirectory(message.id, message.path);
+      case "extension.run":
+        return void this.#runExtension(message.id, message.request);
       case "log":
         return this.#log.write(message.level, message.message, message.fields);
       case "registered":
@@ -346,6 +350,18 @@ export class Supervisor {
     this.#worker.send({ t: "directory.opened", id, error });
   }
 
+  async #runExtension(id: number, request: RunExtension): Promise<void> {
+    let answer: Record<string, unknown>;
+    try {
+      const workdir = this.#directories.pathOf(request.task_id, this.#settings.deviceId);
+      answer = await runTaskExtension(this.#settings, request, workdir);
+    } catch (error) {
+      const { message, remedy } = toAppError(error);
+      answer = { success: false, message: remedy ? `${message}. ${remedy}` : message };
+    }
+    this.#worker.send({ t: "extension.ended", id, answer });
+  }
+
   /** Tells the worker what has changed, so that a page can offer it. */
   #tellDirectories(): void {
     const facts = this.#directories.facts(this.#settings);
@@ -383,8 +399,7 @@ export class Supervisor {
       throw new AppError("reload_unsupported", "This device cannot read its configuration again");
     }
     const fresh = await this.options.reload();
-    const { allowedRoots, listedRoots, rootsFromEnvironment, projects, sandbox, openDirectory } =
-      fresh;
+    const { allowedRoots, listedRoots, rootsFromEnvironment, projects, sandbox } = fresh;
     this.#settings = {
       ...this.#settings,
       allowedRoots,
@@ -392,7 +407,8 @@ export class Supervisor {
       rootsFromEnvironment,
       projects,
       sandbox: { ...sandbox, mode: this.#settings.sandbox.mode },
-      openDirectory,
+      openDirectory: fresh.openDirectory,
+      extensions: fresh.extensions,
     };
     const before = this.#scope;
     this.#scope = deviceScope(this.#settings);

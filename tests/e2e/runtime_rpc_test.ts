@@ -484,10 +484,6 @@ Deno.test("events of later versions are answered once, in the shape their sender
       success: false,
       error: "Terminal session not found",
     });
-    assertEquals(await ask("device:run_extension", { extension_name: "x", action: "y" }), {
-      success: false,
-      message: "Extensions are not enabled on this device",
-    });
     assertEquals(await ask("device:dance"), {
       success: false,
       error: "Unsupported event: device:dance",

@@ -34,8 +34,6 @@ export function unsupported(name: string, payload: unknown, deviceId: string): U
       return refuse("Terminal session not found");
     case "device:upgrade":
       return { ...refuse(UPGRADE), event: upgradeRefused(deviceId) };
-    case "device:run_extension":
-      return { answer: { success: false, message: "Extensions are not enabled on this device" } };
     case "task:error":
       // Nobody sends it; there is nothing to do.
       return { answer: { success: true } };

@@ -1,8 +1,8 @@
 /** The environment of Claude Code; see `../shared/environment.ts`. */
-import { isSecretHeader, secretsInUrl } from "../../platform/mod.ts";
+import { isSecretHeader, MARK_VARIABLE, secretsInUrl } from "../../platform/mod.ts";
 import { join } from "../../platform/std/path.ts";
 import { type ExecuteRequest, isGlobalTask, projectIdOf } from "../../protocol/mod.ts";
-import { MARK_VARIABLE, type SessionFacts } from "../runtime.ts";
+import type { SessionFacts } from "../runtime.ts";
 import {
   bypassProxyOnLoopback,
   type Env,

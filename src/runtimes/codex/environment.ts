@@ -1,8 +1,8 @@
 /** The environment of Codex; see `../shared/environment.ts`. */
-import { AppError, readTextIfExists } from "../../platform/mod.ts";
+import { AppError, MARK_VARIABLE, readTextIfExists } from "../../platform/mod.ts";
 import { join } from "../../platform/std/path.ts";
 import type { ExecuteRequest } from "../../protocol/mod.ts";
-import { MARK_VARIABLE, type SessionFacts } from "../runtime.ts";
+import type { SessionFacts } from "../runtime.ts";
 import { type Env, isCommonVariable, PROXY_VARIABLES } from "../shared/environment.ts";
 import type { SharedHome } from "./home.ts";
 import { objectOf, textAt } from "./settings.ts";

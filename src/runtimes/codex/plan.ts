@@ -1,7 +1,7 @@
 /** An execution request → what to start: arguments, environment, the thread's settings. Starts nothing. */
-import { AppError, isSecretHeader, isSecretName } from "../../platform/mod.ts";
+import { AppError, isSecretHeader, isSecretName, MARK_VARIABLE } from "../../platform/mod.ts";
 import type { ExecuteRequest } from "../../protocol/mod.ts";
-import { type AgentPlan, MARK_VARIABLE, type SessionFacts } from "../runtime.ts";
+import type { AgentPlan, SessionFacts } from "../runtime.ts";
 import { fingerprintOf, secretsOfEnvironment } from "../shared/environment.ts";
 import { usesOwnLogin } from "./agent.ts";
 import { applyProxy, baseEnvironment, sharedHome } from "./environment.ts";
