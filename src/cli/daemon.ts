@@ -46,47 +46,93 @@ export async function runDaemon(
   }
 }
 
-/** Finds the CLI of a runtime: its absolute path. */
-export type AgentFinder = (runtime: RuntimeName) => Promise<string>;
+/**
+ * Finds the program of an agent: its absolute path.
+ *
+ * @param onNote Told, in words for people, how an installation comes on.
+ */
+export type AgentFinder = (
+  runtime: RuntimeName,
+  onNote?: (text: string) => void,
+) => Promise<string>;
 
-/** Finds each agent's CLI once and again only when it has gone; installs it when there is none. */
+/** Finds each agent's program once and again only when it has gone; installs it when there is none. */
 export function agentFinder(settings: Settings, log: Logger): AgentFinder {
   const found = new Map<RuntimeName, Promise<string>>();
+  const notes = new ProgressNotes();
   const look = (runtime: RuntimeName) => {
-    const path = findAgent(runtime, settings, log);
+    const path = findAgent(runtime, settings, log, notes);
     found.set(runtime, path);
     // A failed search is not remembered.
     path.catch(() => found.delete(runtime));
     return path;
   };
-  return async (runtime) => {
-    const path = await (found.get(runtime) ?? look(runtime));
+  return async (runtime, onNote) => {
+    if (onNote) notes.listen(runtime, onNote);
     try {
-      await Deno.stat(path);
-      return path;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      return await look(runtime);
+      const path = await (found.get(runtime) ?? look(runtime));
+      return await isThere(path) ? path : await look(runtime);
+    } finally {
+      if (onNote) notes.forget(runtime, onNote);
     }
   };
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 async function findAgent(
   runtime: RuntimeName,
   settings: Settings,
   log: Logger,
+  notes: ProgressNotes,
 ): Promise<string> {
   const { program } = agentOf(runtime);
   const env = Deno.env.toObject();
+  const bar = progressBar(`Installing the ${program.label} CLI`);
   const { path, version, source } = await ensureProgram(program, {
     installDir: settings.paths.agents,
     userHome: settings.userHome,
     env,
     configured: configuredPath(program, env, settings.agent.binaries),
-    onProgress: progressBar(`Installing the ${program.label} CLI`),
+    onProgress: (done, total) => {
+      bar(done, total);
+      notes.progress(runtime, `Installing the ${program.label} CLI`, done, total);
+    },
   });
   log.info(`${program.label} CLI`, { path, version, source });
   return path;
+}
+
+/** Who waits for an installation hears of every tenth of it. */
+class ProgressNotes {
+  readonly #listeners = new Map<RuntimeName, Set<(text: string) => void>>();
+  readonly #told = new Map<RuntimeName, number>();
+
+  listen(runtime: RuntimeName, listener: (text: string) => void): void {
+    const set = this.#listeners.get(runtime) ?? new Set();
+    this.#listeners.set(runtime, set.add(listener));
+  }
+
+  forget(runtime: RuntimeName, listener: (text: string) => void): void {
+    this.#listeners.get(runtime)?.delete(listener);
+  }
+
+  progress(runtime: RuntimeName, what: string, done: number, total: number): void {
+    const tenth = total > 0 ? Math.floor(done / total * 10) : 0;
+    if (tenth === this.#told.get(runtime)) return;
+    this.#told.set(runtime, tenth);
+    const size = total > 0 ? ` (${Math.round(total / 1e6)} MB)` : "";
+    const text = `${what}${size}: ${tenth * 10} %`;
+    for (const listener of this.#listeners.get(runtime) ?? []) listener(text);
+  }
 }
 
 function onSignals(supervisor: Supervisor, log: Logger): () => void {

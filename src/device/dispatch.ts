@@ -59,8 +59,11 @@ export interface StartedHost extends HostState {
 /** What the dispatcher needs from the worker around it. */
 export interface DispatchSeam {
   readonly link: OutboxLink & { beat(): void };
-  /** Asks the supervisor for a host; resolves when it is attached. */
-  startHost(request: Omit<HostStart, "t" | "id">): Promise<StartedHost>;
+  /** Asks the supervisor for a host; resolves when it is attached. `onNote`: what that waits for. */
+  startHost(
+    request: Omit<HostStart, "t" | "id">,
+    onNote: (text: string) => void,
+  ): Promise<StartedHost>;
   sendToHost(hostId: string, command: HostCommand): void;
   killHost(hostId: string): void;
   /** A run was accepted, handed to a host, found again or has ended. */
@@ -394,7 +397,8 @@ export class Dispatcher {
   async #start(run: Run): Promise<void> {
     const { request } = run;
     if (!request) throw new Error("The request of the task is gone");
-    const host = await this.seam.startHost(hostRequest(request));
+    const note = (text: string) => run.write((b) => b.reasoning(`${text}\n`));
+    const host = await this.seam.startHost(hostRequest(request), note);
     this.#hosts.set(host.hostId, host);
     // Cancelled meanwhile: the host stays for the next turn and ends by itself when none comes.
     if (run.state === "ended") return;

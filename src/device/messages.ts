@@ -68,6 +68,8 @@ export type ToWorker =
     host: AdoptedHost;
     where: WorkdirEvent;
   }
+  /** What the start of a host waits for, in words for people. */
+  | { t: "host.note"; id: number; text: string }
   | {
     t: "host.failed";
     id: number;

@@ -58,6 +58,8 @@ class DeviceWorker {
   readonly #tasks: LocalTasks;
   readonly #rpc: RuntimeRpc;
   readonly #waiting = new Map<number, (message: ToWorker) => void>();
+  /** Who is told what a start waits for. */
+  readonly #notes = new Map<number, (text: string) => void>();
   readonly #partial = new Map<string, string>();
   readonly #decoders = new Map<string, TextDecoder>();
   /** From a random number on: an answer meant for a worker before this one must fit nobody. */
@@ -120,7 +122,7 @@ class DeviceWorker {
     });
     this.#dispatcher = new Dispatcher(this.#store, {
       link: this.#link,
-      startHost: (request) => this.#startHost(request),
+      startHost: (request, onNote) => this.#startHost(request, onNote),
       sendToHost: (hostId, command) => sendToHost(hostId, command),
       keepSpare: (like) => scope.postMessage({ t: "host.spare", like }),
       killHost: (hostId) => scope.postMessage({ t: "host.kill", hostId }),
@@ -157,6 +159,8 @@ class DeviceWorker {
         this.#waiting.get(message.id)?.(message);
         this.#waiting.delete(message.id);
         return;
+      case "host.note":
+        return this.#notes.get(message.id)?.(message.text);
       case "spare.started":
         return this.#dispatcher.spareStarted(message.like, message.hostId);
       case "workdirs":
@@ -226,11 +230,15 @@ class DeviceWorker {
     }
   }
 
-  async #startHost(request: Omit<HostStart, "t" | "id">): Promise<StartedHost> {
+  async #startHost(
+    request: Omit<HostStart, "t" | "id">,
+    onNote: (text: string) => void,
+  ): Promise<StartedHost> {
     const answer = await this.#ask(
       (id) => ({ t: "host.start", id, ...request }),
       HOST_START_MS,
       "The session host did not start in time",
+      onNote,
     );
     if (answer.t === "host.started") {
       const { host, where } = answer;
@@ -243,24 +251,36 @@ class DeviceWorker {
     throw new Error("Unexpected answer to a host start");
   }
 
-  /** Sends a request to the supervisor and waits for the answer with its id. */
+  /**
+   * Sends a request to the supervisor and waits for the answer with its id.
+   *
+   * @param ms Longest silence.
+   * @param onNote Told what the answer waits for.
+   */
   async #ask(
     request: (id: number) => FromWorker,
     ms: number,
     late: string,
+    onNote: (text: string) => void = () => {},
   ): Promise<ToWorker> {
     const id = this.#nextId++;
-    return await new Promise<ToWorker>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#waiting.delete(id);
-        reject(new Error(late));
-      }, ms);
-      this.#waiting.set(id, (message) => {
-        clearTimeout(timer);
-        resolve(message);
-      });
-      scope.postMessage(request(id));
+    const answer = Promise.withResolvers<ToWorker>();
+    const wait = () => setTimeout(() => answer.reject(new Error(late)), ms);
+    let timer = wait();
+    this.#waiting.set(id, answer.resolve);
+    this.#notes.set(id, (text) => {
+      clearTimeout(timer);
+      timer = wait();
+      onNote(text);
     });
+    scope.postMessage(request(id));
+    try {
+      return await answer.promise;
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(id);
+      this.#notes.delete(id);
+    }
   }
 
   async #openDirectory({ path }: OpenDirectoryRequest): Promise<EventAck> {

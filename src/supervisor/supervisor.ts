@@ -50,8 +50,8 @@ export type DaemonEnd = "stopped" | "restart";
 export interface SupervisorOptions {
   readonly settings: Settings;
   readonly log: Logger;
-  /** Finds (or installs) an agent's CLI; called before each new host. */
-  agentBinary(runtime: RuntimeName): Promise<string>;
+  /** Finds (or installs) an agent's CLI; called before each new host. `onNote`: how that comes on. */
+  agentBinary(runtime: RuntimeName, onNote: (text: string) => void): Promise<string>;
   /** Reads the configuration again; without it `reload` is refused. */
   reload?(): Promise<Settings>;
   /** Told of every registration. */
@@ -320,7 +320,10 @@ export class Supervisor {
     if (live && live.workdir === directory.path) return started(live.hello);
     // A conversation has one directory at a time: the agent of the old one ends first.
     if (live) await this.#hosts.kill(live.hello.hostId);
-    const agentBinary = await this.options.agentBinary(request.runtime);
+    const agentBinary = await this.options.agentBinary(
+      request.runtime,
+      (text) => this.#worker.send({ t: "host.note", id: request.id, text }),
+    );
     const host = this.#spares.take(settings, request, directory) ??
       await this.#hosts.start(await planSession(settings, request, directory, agentBinary));
     this.#sessions.set(host.hostId, { request, directory, agentBinary });

@@ -3,7 +3,9 @@ import { claudePackage } from "../../src/runtimes/claude/release.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { CLAUDE_VERSION, claudeBinary } from "../support/claude_cli.ts";
 import { CODEX_VERSION, codexBinary } from "../support/codex_cli.ts";
+import { say, script } from "../support/model.ts";
 import { createWorld, type World } from "../support/world.ts";
+import { LONG, withDevice } from "./fixture.ts";
 
 /** PATH of a service: what the test machine has installed does not count. */
 const SHORT_PATH = { PATH: "/usr/bin:/bin", SHELL: "" };
@@ -138,4 +140,50 @@ Deno.test("agents install refuses a package with another hash and leaves nothing
   const unknown = await world.run(["agents", "install", "gemini"], env);
   assertEquals(unknown.code, 2);
   assertStringIncludes(unknown.stderr, "the agents are claude, codex");
+});
+
+Deno.test("a turn whose agent is missing tells how its installation comes on, and why it failed", async () => {
+  const integrity = claudePackage()?.integrity;
+  const piece = new Uint8Array(100_000);
+  await using registry = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    (request) => {
+      const { origin, pathname } = new URL(request.url);
+      if (pathname !== "/package.tgz") {
+        return Response.json({ dist: { tarball: `${origin}/package.tgz`, integrity } });
+      }
+      const body = new ReadableStream({
+        async start(controller) {
+          for (let i = 0; i < 10; i++) {
+            controller.enqueue(piece);
+            await new Promise((resolve) => setTimeout(resolve, 50));
+          }
+          controller.close();
+        },
+      });
+      return new Response(body, { headers: { "content-length": String(10 * piece.length) } });
+    },
+  );
+  const env = { ...SHORT_PATH, CLAUDE_BINARY: "", NPM_CONFIG_REGISTRY: "" };
+  await withDevice({ env }, async ({ world, backend, request, startDaemon, daemon }) => {
+    daemon.signal("SIGTERM");
+    await daemon.exited(LONG);
+    // The program's own `npm` tells the registry; Deno's is set up by a variable we leave alone.
+    fakeCli(world.bin, `echo http://127.0.0.1:${registry.addr.port}`, "npm");
+    await Deno.remove(`${world.bin}/claude`);
+    await startDaemon({ PATH: `${world.bin}:/usr/bin:/bin` });
+    const turn = request(script(say("never")));
+    backend.execute(turn);
+    const done = await backend.waitTerminal(turn.subtask_id, LONG);
+    assertStringIncludes(done.error ?? "", "the download has another hash");
+    const notes = backend.eventsOf(turn.subtask_id)
+      .filter(({ event }) => event === "response.reasoning_summary_text.delta")
+      .map(({ data }) => String(data?.["delta"]));
+    const percents = notes.map((note) =>
+      Number(/^Installing the Claude Code CLI \(1 MB\): (\d+) %\n$/.exec(note)?.[1])
+    );
+    assert(percents.length > 2, notes.join(""));
+    assertEquals(percents, percents.toSorted((a, b) => a - b));
+    assertEquals(percents.at(-1), 100);
+  });
 });
