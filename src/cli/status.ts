@@ -41,6 +41,7 @@ const statusReply = z.looseObject({
       }).nullish(),
     }),
   ),
+  spares: z.looseObject({ waiting: z.number(), used: z.number(), missed: z.number().default(0) }),
   sandbox: z.looseObject({
     active: z.boolean(),
     mode: z.string(),
@@ -96,6 +97,10 @@ function show(s: z.infer<typeof statusReply>): void {
       } MB, ${usage.open_files} open files`
       : "";
     print(`  host     task ${host.task_id}, pid ${host.pid}${used}`);
+  }
+  const { waiting, used, missed } = s.spares;
+  if (waiting + used > 0) {
+    print(`  spares   ${waiting} waiting; ${used} of ${used + missed} new sessions found one`);
   }
   const sandbox = s.sandbox.active
     ? "active"

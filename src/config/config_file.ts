@@ -55,6 +55,7 @@ export const configFile = z.looseObject({
     stall_seconds: seconds(86_400).optional(),
     prewarm: z.number().int().min(0).max(8).optional(),
     prewarm_free_mb: z.number().min(0).optional(),
+    keep_free_mb: z.number().min(0).optional(),
   }).optional(),
   shutdown_seconds: z.number().min(0).max(3600).optional(),
   journal_days: z.number().min(0).max(3650).optional(),

@@ -81,6 +81,8 @@ export interface Settings {
     prewarm: number;
     /** Memory that must be free for one. @default 2 GiB */
     prewarmFreeBytes: number;
+    /** With less free memory, sessions that wait are ended. @default 512 MiB */
+    keepFreeBytes: number;
   };
   /** Grace of running turns at a stop. @default 10_000 */
   readonly shutdownMs: number;
@@ -268,6 +270,7 @@ function effective(
       ) * 1000,
       prewarm: count(env["WEGENT_EXECUTOR_PREWARM"], file.agent?.prewarm ?? 1),
       prewarmFreeBytes: (file.agent?.prewarm_free_mb ?? 2048) * 1024 * 1024,
+      keepFreeBytes: (file.agent?.keep_free_mb ?? 512) * 1024 * 1024,
     },
     shutdownMs: (file.shutdown_seconds ?? 10) * 1000,
     heartbeatMs: positive(env["LOCAL_HEARTBEAT_INTERVAL"], 30) * 1000,

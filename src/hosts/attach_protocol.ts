@@ -78,6 +78,8 @@ export const hostCommand = z.discriminatedUnion("cmd", [
     session_dir: z.string(),
     attachments_dir: z.string(),
   }),
+  /** Ends the host if no turn runs: its memory is needed. */
+  z.looseObject({ cmd: z.literal("retire") }),
   /** Ends the agent process and, when idle, the host itself. */
   z.looseObject({ cmd: z.literal("close") }),
   z.looseObject({ cmd: z.literal("ping"), id: z.number().int() }),

@@ -197,6 +197,8 @@ class SessionHost {
         this.spec.workspace.attachments_dir = attachments_dir;
         return;
       }
+      case "retire":
+        return this.#turn ? undefined : void this.#shutDown("retired");
       case "close":
         return void this.#shutDown("close");
       case "ping":
@@ -295,7 +297,7 @@ class SessionHost {
   }
 
   /** Ends turn, agent and host; a signal does not wait for the agent's consent. */
-  async #shutDown(reason: "idle" | "close" | "signal"): Promise<void> {
+  async #shutDown(reason: "idle" | "retired" | "close" | "signal"): Promise<void> {
     if (reason === "signal") this.#turn?.hurry();
     if (this.#closing) return;
     this.#closing = true;

@@ -11,13 +11,11 @@ import {
   ATTACH_VERSION,
   type HostCommand,
   hostHello,
-  hostReady,
   type HostSpec,
 } from "../hosts/mod.ts";
 import {
   AppError,
   ensurePrivateDir,
-  errorText,
   type Logger,
   parseJson,
   processStartTime,
@@ -29,12 +27,11 @@ import {
   writeFileAtomic,
 } from "../platform/mod.ts";
 import { dirname, join } from "../platform/std/path.ts";
-import { launchErrorOf } from "../scope/mod.ts";
 import { type SessionUsage, usageOf } from "./usage.ts";
+import { spawnHost } from "./host_process.ts";
+import type { WaitingSession } from "./memory_watch.ts";
 import { newSecret, readLine, socketPath, writeAll } from "./sockets.ts";
 
-/** A host must answer within this time after its process was started. */
-const START_MS = 20_000;
 const ATTACH_MS = 5000;
 /** Longest time for clearing up after the hosts of a daemon that stops. */
 const SETTLE_MS = 3000;
@@ -62,6 +59,8 @@ interface LiveHost {
   hello: AdoptedHost;
   /** Writes to the socket, one after the other. */
   writing: Promise<void>;
+  /** When its last bytes came, in milliseconds. */
+  lastSign: number;
   /** We let go of it ourselves: its connection's end says nothing about the host. */
   released: boolean;
 }
@@ -153,6 +152,21 @@ export class HostManager {
     }));
   }
 
+  /** Live hosts, and when each last said anything; those without a task wait for one. */
+  waiting(): WaitingSession[] {
+    return [...this.#live.values()].map(({ record, lastSign }) => ({
+      hostId: record.host,
+      spare: record.task_id === 0,
+      lastSign,
+    }));
+  }
+
+  /** Asks a host to end if no turn runs in it. */
+  retire(hostId: string): void {
+    const command: HostCommand = { cmd: "retire" };
+    this.send(hostId, JSON.stringify(command) + "\n");
+  }
+
   /** Attaches to every host that is still alive and clears away what dead ones left. */
   async adopt(): Promise<AdoptedHost[]> {
     const names = [...Deno.readDirSync(this.hostsDir)].filter((e) => e.isDirectory).map((e) =>
@@ -210,7 +224,7 @@ export class HostManager {
       workdir: plan.workdir,
       ...plan.spec,
     };
-    const pid = await this.#spawn(plan, spec);
+    const pid = await spawnHost(plan.command, spec);
     const startTime = await processStartTime(pid);
     if (!startTime) {
       throw new AppError("host_start_failed", "The session host ended at once");
@@ -228,43 +242,6 @@ export class HostManager {
     };
     writeFileAtomic(join(dir, "record.json"), JSON.stringify(record));
     return (await this.#attach(record, secret)).hello;
-  }
-
-  async #spawn(plan: HostPlan, spec: HostSpec): Promise<number> {
-    const [command, ...args] = plan.command;
-    const child = new Deno.Command(command!, {
-      args,
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-      // Its own session: it outlives this process and its terminal.
-      detached: true,
-      clearEnv: true,
-      env: hostEnvironment(),
-    }).spawn();
-    child.unref();
-    try {
-      const writer = child.stdin.getWriter();
-      await writer.write(new TextEncoder().encode(JSON.stringify(spec) + "\n"));
-      await writer.close();
-      const line = await firstLine(child.stdout, START_MS);
-      const ready = hostReady.safeParse(line ? parseJson(line) : null);
-      if (ready.success && ready.data.ready) return ready.data.pid;
-      if (ready.success && !ready.data.ready) {
-        const { code, message, remedy } = ready.data.error;
-        throw new AppError(code, message, remedy ? { remedy } : {});
-      }
-      throw launchError(await firstLine(child.stderr, 1000));
-    } catch (error) {
-      signalProcess(child.pid, "SIGKILL");
-      throw error instanceof AppError ? error : new AppError(
-        "host_start_failed",
-        `Cannot start the session host: ${errorText(error)}`,
-        { cause: error },
-      );
-    } finally {
-      await Promise.allSettled([child.stdout.cancel(), child.stderr.cancel()]);
-    }
   }
 
   async #attach(record: HostRecord, secret: string): Promise<LiveHost> {
@@ -299,6 +276,7 @@ export class HostManager {
           agentPid: agent_pid,
         },
         writing: Promise.resolve(),
+        lastSign: Date.now(),
         released: false,
       };
       this.#live.set(record.host, host);
@@ -319,6 +297,7 @@ export class HostManager {
       for (;;) {
         const n = await host.conn.read(buffer);
         if (n === null) break;
+        host.lastSign = Date.now();
         this.events.onData(id, buffer.slice(0, n));
       }
     } catch (error) {
@@ -442,42 +421,4 @@ export class HostManager {
     }
     this.#live.clear();
   }
-}
-
-/** Our own environment without what no host and no agent may know. */
-function hostEnvironment(): Record<string, string> {
-  const secret = /^(WEGENT_AUTH_TOKEN|REGISTRY_TOKEN|CODE_SERVER_PASSWORD)$/;
-  return Object.fromEntries(
-    Object.entries(Deno.env.toObject()).filter(([name]) => !secret.test(name)),
-  );
-}
-
-function launchError(line: string | null): AppError {
-  const error = line ? launchErrorOf(line) : null;
-  if (!error) {
-    const text = `The session host did not start: ${line ?? "no output"}`;
-    return new AppError("host_start_failed", text);
-  }
-  return new AppError(error.code, error.message, error.remedy ? { remedy: error.remedy } : {});
-}
-
-async function firstLine(
-  stream: ReadableStream<Uint8Array>,
-  ms: number,
-): Promise<string | null> {
-  const reader = stream.getReader();
-  const timer = setTimeout(() => reader.cancel(), ms);
-  let text = "";
-  const decoder = new TextDecoder();
-  try {
-    while (!text.includes("\n") && text.length < 64 * 1024) {
-      const { value, done } = await reader.read();
-      if (done) break;
-      text += decoder.decode(value, { stream: true });
-    }
-  } finally {
-    clearTimeout(timer);
-    reader.releaseLock();
-  }
-  return text.split("\n")[0] || null;
 }

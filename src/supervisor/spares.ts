@@ -25,7 +25,9 @@ const RETURNING: ReadonlySet<string> = new Set(["session", "project"]);
 /** Counts since the start. */
 export interface SpareCounts {
   readonly waiting: number;
+  /** Sessions that found one, and sessions in a directory known beforehand that did not. */
   readonly used: number;
+  readonly missed: number;
   readonly started: number;
 }
 
@@ -35,6 +37,7 @@ export class Spares {
   readonly #waiting = new Map<string, SessionStartFacts>();
   #starting = false;
   #used = 0;
+  #missed = 0;
   #started = 0;
 
   constructor(
@@ -43,7 +46,12 @@ export class Spares {
   ) {}
 
   get counts(): SpareCounts {
-    return { waiting: this.#waiting.size, used: this.#used, started: this.#started };
+    return {
+      waiting: this.#waiting.size,
+      used: this.#used,
+      missed: this.#missed,
+      started: this.#started,
+    };
   }
 
   /** The spare for such a session, now its own; null when there is none. */
@@ -58,6 +66,7 @@ export class Spares {
       if (host) this.#used++;
       return host;
     }
+    if (RETURNING.has(directory.origin)) this.#missed++;
     return null;
   }
 

@@ -20,10 +20,8 @@ import {
   sendAtOnce,
   takeLock,
   toAppError,
-  trustedCertificates,
   VERSION,
 } from "../platform/mod.ts";
-import { join } from "../platform/std/path.ts";
 import type { RunExtension } from "../protocol/mod.ts";
 import type { RuntimeName } from "../runtimes/mod.ts";
 import {
@@ -33,15 +31,16 @@ import {
   type Scope,
 } from "../scope/mod.ts";
 import { type ControlCommand, ControlServer } from "./control.ts";
-import { deviceScope, serverProxy } from "./device_scope.ts";
+import { deviceScope } from "./device_scope.ts";
 import { Directories, directoriesFile, whereEvent } from "./directories.ts";
 import { DeviceWorkerProcess } from "./device_worker.ts";
 import { HostManager } from "./hosts.ts";
 import { runTaskExtension } from "./extension.ts";
+import { MemoryWatch } from "./memory_watch.ts";
 import { openDirectory } from "./open_directory.ts";
-import { sealKey } from "./seal_key.ts";
 import { planSession } from "./session_plan.ts";
 import { type SessionStartFacts, Spares } from "./spares.ts";
+import { workerInit } from "./worker_init.ts";
 
 /** How the daemon ended. */
 export type DaemonEnd = "stopped" | "restart";
@@ -71,6 +70,7 @@ export class Supervisor {
   readonly #hosts: HostManager;
   readonly #directories: Directories;
   readonly #spares: Spares;
+  readonly #memory: MemoryWatch;
   /** How the live sessions of this daemon were started, by host. */
   readonly #sessions = new Map<string, SessionStartFacts>();
   #toldFacts = "";
@@ -132,6 +132,14 @@ export class Supervisor {
       },
     }, log);
     this.#spares = new Spares(this.#hosts, log);
+    this.#memory = new MemoryWatch({
+      available: () => Deno.systemMemoryInfo().available,
+      sessions: () => this.#hosts.waiting(),
+      retire: ({ hostId, spare }) => {
+        log.info("Memory is short: ending a session that waits", { host: hostId, spare });
+        this.#hosts.retire(hostId);
+      },
+    }, { keepFree: settings.agent.keepFreeBytes });
     this.#worker = new DeviceWorkerProcess({
       permissions: () => renderWorkerPermissions(this.#scope),
       init: () => this.#init(),
@@ -160,6 +168,7 @@ export class Supervisor {
       device: this.#settings.deviceId,
     });
     const end = await this.#ended.promise;
+    this.#memory.close();
     this.#worker.stop();
     this.#control.close();
     this.#directories.close();
@@ -199,35 +208,13 @@ export class Supervisor {
   // Worker -----------------------------------------------------------------------------------------
 
   async #init(): Promise<ToWorker> {
-    const { paths, backendUrl, ...settings } = this.#settings;
-    const secure = /^(https|wss):/.test(backendUrl);
     return {
       t: "init",
-      init: {
-        backendUrl,
-        authToken: settings.authToken,
-        deviceId: settings.deviceId,
-        deviceName: settings.deviceName,
-        deviceType: settings.deviceType,
-        bindShell: settings.bindShell,
-        version: VERSION,
-        slots: settings.slots,
-        heartbeatMs: settings.heartbeatMs,
-        reconnect: settings.reconnect,
-        journalDays: settings.journalDays,
-        runsDir: paths.runs,
-        doneDir: paths.done,
-        tasksFile: join(paths.state, "tasks.db"),
-        sealKey: sealKey(join(paths.run, "requests.key")),
-        aliveFile: join(paths.state, "alive"),
-        awayMs: awayFor(join(paths.state, "alive")),
-        sandbox: this.#sandbox.active ? `landlock ${this.#sandbox.abi}` : "none",
-        proxyUrl: serverProxy(this.#settings),
-        caCerts: secure ? trustedCertificates(Deno.env.toObject()) : [],
+      init: workerInit(this.#settings, {
+        sandbox: this.#sandbox,
         hosts: await this.#adoptedOnce(),
         workdirs: this.#directories.facts(this.#settings),
-        forbidden: { config: settings.configFile, home: settings.userHome },
-      },
+      }),
     };
   }
 
@@ -478,16 +465,5 @@ export class Supervisor {
     } finally {
       listener.close();
     }
-  }
-}
-
-/** Milliseconds since the previous daemon was last seen with waiting tasks; a lot when it never was. */
-function awayFor(aliveFile: string): number {
-  try {
-    const seen = Deno.statSync(aliveFile).mtime?.getTime();
-    return seen === undefined ? Number.MAX_SAFE_INTEGER : Date.now() - seen;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return Number.MAX_SAFE_INTEGER;
-    throw error;
   }
 }
