@@ -13,6 +13,10 @@ export interface CommandRun {
   readonly env: Readonly<Record<string, string>>;
   /** Milliseconds after which the command and all below it are killed. */
   readonly limitMs: number;
+  /** What its standard input gets. @default nothing */
+  readonly input?: string;
+  /** Its standard input stays open until this resolves, or the command ends. @default not at all */
+  readonly holdInput?: Promise<unknown>;
   /** Bytes of standard output, and of standard error, that are kept; a command with more is killed. */
   readonly maxOutput: number;
 }
@@ -50,6 +54,7 @@ export async function runCommand(run: CommandRun): Promise<CommandResult> {
     collect(stream, run.maxOutput, gone.signal, () => kill("output"))
   ) as [Promise<string>, Promise<string>];
   try {
+    if (run.input !== undefined) void feed(child, run.input, run.holdInput);
     const { code, signal } = await child.status;
     const drain = setTimeout(() => gone.abort(), DRAIN_MS);
     const [stdout, stderr] = await Promise.all([out, err]);
@@ -67,14 +72,30 @@ export async function runCommand(run: CommandRun): Promise<CommandResult> {
   }
 }
 
-function start({ self, policy, argv, env }: CommandRun, mark: string): Deno.ChildProcess {
+async function feed(
+  child: Deno.ChildProcess,
+  input: string,
+  hold: Promise<unknown> | undefined,
+): Promise<void> {
+  const writer = child.stdin.getWriter();
+  try {
+    await writer.write(new TextEncoder().encode(input));
+    await Promise.race([hold, child.status]);
+    await writer.close();
+  } catch (error) {
+    // It has closed its end, or has ended; its status says how.
+    if (!(error instanceof Error)) throw error;
+  }
+}
+
+function start({ self, policy, argv, env, input }: CommandRun, mark: string): Deno.ChildProcess {
   const [program = "", ...args] = [...self, ...launchArgs(policy, "command", argv)];
   try {
     return new Deno.Command(program, {
       args,
       clearEnv: true,
       env: { ...env, [MARK_VARIABLE]: mark },
-      stdin: "null",
+      stdin: input === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",
       // A group of its own, which can be ended as a whole.

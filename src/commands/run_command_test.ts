@@ -2,11 +2,11 @@ import { alive, allProcesses, environmentOf } from "../../tests/support/processe
 import { assert, assertEquals, assertRejects } from "../../tests/support/assert.ts";
 import { poll } from "../../tests/support/waiting.ts";
 import { AppError, selfCommand } from "../platform/mod.ts";
-import { runCommand } from "./run_command.ts";
+import { type CommandRun, runCommand } from "./run_command.ts";
 
 async function withPolicy(
   test: (
-    run: (script: string, more?: Record<string, number>) => ReturnType<typeof runCommand>,
+    run: (script: string, more?: Partial<CommandRun>) => ReturnType<typeof runCommand>,
     dir: string,
   ) => Promise<void>,
   workdir?: string,
@@ -73,6 +73,17 @@ Deno.test("runCommand() does not wait for what holds its output after its end", 
     const ended = await run("(sleep 60 &) ; echo done");
     assertEquals([ended.code, ended.stdout], [0, "done\n"]);
     assert(performance.now() - started < 20_000);
+  }));
+
+Deno.test("runCommand() feeds a command and keeps its input open as long as it is told", () =>
+  withPolicy(async (run) => {
+    const hold = Promise.withResolvers<void>();
+    const ended = run("cat; echo closed", { input: "fed\n", holdInput: hold.promise });
+    const first = await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 500))]);
+    assertEquals(first, undefined, "it waits for more");
+    hold.resolve();
+    assertEquals((await ended).stdout, "fed\nclosed\n");
+    assertEquals((await run("exit 3", { input: "x".repeat(1 << 20) })).code, 3);
   }));
 
 Deno.test("runCommand() ends a command that prints too much", () =>

@@ -20,6 +20,7 @@ export function hostRequest(request: ExecuteRequest): Omit<HostStart, "t" | "id"
     task_id: request.task_id,
     key: `b${bot?.id ?? 0}${of}${ownLogin ? "-own" : ""}`,
     own_config: ownLogin || isGlobalTask(request),
+    own_login: ownLogin,
     directory: {
       device_id: text(request.device_id, 200),
       workdir: request.workdir ?? null,

@@ -117,6 +117,8 @@ export const hostStart = z.object({
   key: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
   /** True when the agent uses its owner's own configuration directory. */
   own_config: z.boolean(),
+  /** True when it works with its owner's own login. */
+  own_login: z.boolean(),
   directory: directoryWish,
 });
 export type HostStart = z.infer<typeof hostStart>;

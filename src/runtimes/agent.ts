@@ -29,6 +29,22 @@ export interface AgentPreparation {
   readonly instructionFiles: boolean;
 }
 
+/** The login of the device's owner, where the agent cannot renew it itself inside its box. */
+export interface OwnerLogin {
+  /** The owner's configuration directory, in which it is saved. */
+  directory(env: Env): string | null;
+  /** When the login ends, in Unix milliseconds; null: there is none here that would have to be renewed. */
+  expiresAt(env: Env): number | null;
+  /** It is renewed when it ends within so many milliseconds; earlier the program would not do it. */
+  readonly renewBeforeMs: number;
+  /** Arguments with which the agent's own program renews it, without a model or an agent. */
+  readonly args: readonly string[];
+  /** What it is told; its input stays open until the login is renewed. */
+  readonly input: string;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
 /** See the module comment. */
 export interface Agent {
   readonly name: string;
@@ -44,6 +60,8 @@ export interface Agent {
    */
   readonly stateDirs: readonly string[];
   readonly program: AgentProgram;
+  /** Absent: it renews its owner's login itself, or there is nothing to renew. */
+  readonly ownerLogin?: OwnerLogin;
   /** True when a request is for this agent. */
   serves(request: Pick<ExecuteRequest, "model_config">): boolean;
   /**

@@ -23,7 +23,7 @@ import {
   VERSION,
 } from "../platform/mod.ts";
 import type { RunExtension } from "../protocol/mod.ts";
-import type { RuntimeName } from "../runtimes/mod.ts";
+import { agentOf, type RuntimeName } from "../runtimes/mod.ts";
 import {
   renderWorkerPermissions,
   type SandboxStatus,
@@ -36,6 +36,7 @@ import { Directories, directoriesFile, whereEvent } from "./directories.ts";
 import { DeviceWorkerProcess } from "./device_worker.ts";
 import { HostManager } from "./hosts.ts";
 import { runTaskExtension } from "./extension.ts";
+import { LoginKeeper } from "./login_keeper.ts";
 import { MemoryWatch } from "./memory_watch.ts";
 import { openDirectory } from "./open_directory.ts";
 import { planSession } from "./session_plan.ts";
@@ -71,6 +72,7 @@ export class Supervisor {
   readonly #directories: Directories;
   readonly #spares: Spares;
   readonly #memory: MemoryWatch;
+  readonly #logins: LoginKeeper;
   /** How the live sessions of this daemon were started, by host. */
   readonly #sessions = new Map<string, SessionStartFacts>();
   #toldFacts = "";
@@ -132,6 +134,7 @@ export class Supervisor {
       },
     }, log);
     this.#spares = new Spares(this.#hosts, log);
+    this.#logins = new LoginKeeper(log);
     this.#memory = new MemoryWatch({
       available: () => Deno.systemMemoryInfo().available,
       sessions: () => this.#hosts.waiting(),
@@ -303,14 +306,17 @@ export class Supervisor {
       host,
       where: whereEvent(directory),
     });
-    const live = this.#hosts.find(request.task_id, request.key);
-    if (live && live.workdir === directory.path) return started(live.hello);
-    // A conversation has one directory at a time: the agent of the old one ends first.
-    if (live) await this.#hosts.kill(live.hello.hostId);
     const agentBinary = await this.options.agentBinary(
       request.runtime,
       (text) => this.#worker.send({ t: "host.note", id: request.id, text }),
     );
+    if (request.own_login) {
+      await this.#logins.keep(settings, agentOf(request.runtime), agentBinary);
+    }
+    const live = this.#hosts.find(request.task_id, request.key);
+    if (live && live.workdir === directory.path) return started(live.hello);
+    // A conversation has one directory at a time: the agent of the old one ends first.
+    if (live) await this.#hosts.kill(live.hello.hostId);
     const host = this.#spares.take(settings, request, directory) ??
       await this.#hosts.start(await planSession(settings, request, directory, agentBinary));
     this.#sessions.set(host.hostId, { request, directory, agentBinary });

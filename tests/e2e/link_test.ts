@@ -3,6 +3,7 @@ import { createServer } from "node:https";
 import { connect, createServer as createTcpServer, type Socket } from "node:net";
 import { Server } from "socket.io";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { makeCertificates } from "../support/certificates.ts";
 import { say, script } from "../support/model.ts";
 import { startStubBackend, STUB_TOKEN } from "../support/stub_backend.ts";
 import { createWorld } from "../support/world.ts";
@@ -41,68 +42,6 @@ async function startTunnelProxy(): Promise<{ url: string; tunnels: string[]; clo
       server.close();
     },
   };
-}
-
-/** A certificate authority and a certificate of it for `backend.test`, made with openssl. */
-async function makeCertificates(dir: string): Promise<{ ca: string; cert: string; key: string }> {
-  const run = async (...args: string[]) => {
-    const { success, stderr } = await new Deno.Command("openssl", {
-      args,
-      cwd: dir,
-      stdout: "null",
-    })
-      .output();
-    if (!success) throw new Error(new TextDecoder().decode(stderr));
-  };
-  const subject = (name: string) => ["-subj", `/CN=${name}`];
-  await run(
-    "req",
-    "-x509",
-    "-newkey",
-    "rsa:2048",
-    "-nodes",
-    "-days",
-    "2",
-    "-keyout",
-    "ca.key",
-    "-out",
-    "ca.pem",
-    ...subject("Test authority"),
-  );
-  await run(
-    "req",
-    "-newkey",
-    "rsa:2048",
-    "-nodes",
-    "-keyout",
-    "s.key",
-    "-out",
-    "s.csr",
-    ...subject("backend.test"),
-  );
-  Deno.writeTextFileSync(
-    `${dir}/ext`,
-    "subjectAltName=DNS:backend.test\nbasicConstraints=CA:FALSE\n",
-  );
-  await run(
-    "x509",
-    "-req",
-    "-in",
-    "s.csr",
-    "-CA",
-    "ca.pem",
-    "-CAkey",
-    "ca.key",
-    "-CAcreateserial",
-    "-days",
-    "2",
-    "-extfile",
-    "ext",
-    "-out",
-    "s.pem",
-  );
-  const read = (name: string) => Deno.readTextFileSync(`${dir}/${name}`);
-  return { ca: `${dir}/ca.pem`, cert: read("s.pem"), key: read("s.key") };
 }
 
 const unchecked = { sanitizeOps: false, sanitizeResources: false };
@@ -149,7 +88,7 @@ Deno.test({
   ...unchecked,
   async fn() {
     await using world = await createWorld({ claude: false });
-    const { ca, cert, key } = await makeCertificates(world.tmp);
+    const { ca, cert, key } = await makeCertificates(["backend.test"], world.tmp);
     const https = createServer({ cert, key });
     const io = new Server(https, { transports: ["websocket"] });
     let registrations = 0;

@@ -1,5 +1,6 @@
 /** Claude Code, as far as the rest of the program knows it. */
 import type { Agent } from "../agent.ts";
+import { loginEnd, ownerDirectory, RENEW_BEFORE_MS, RENEWAL } from "./owner_login.ts";
 import { CLAUDE_MINIMUM, CLAUDE_PACKAGE, CLAUDE_VERSION, claudePackage } from "./release.ts";
 
 const EXE = Deno.build.os === "windows" ? ".exe" : "";
@@ -45,6 +46,12 @@ export const claude = {
       "node_modules/.bin",
     ],
     package: claudePackage,
+  },
+  ownerLogin: {
+    directory: ownerDirectory,
+    expiresAt: loginEnd,
+    renewBeforeMs: RENEW_BEFORE_MS,
+    ...RENEWAL,
   },
   serves: () => true,
   claim: () => null,

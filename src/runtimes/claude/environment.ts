@@ -11,6 +11,7 @@ import {
 } from "../shared/environment.ts";
 import { resolveSecret } from "../shared/secrets.ts";
 import { forwardKeys, hideProxies } from "./forwarding.ts";
+import { loginVariables } from "./owner_login.ts";
 import { type GlobalHeaders, mergeHeaderVariables, parseHeaders } from "./headers.ts";
 
 /** Facts of the session that the environment depends on. */
@@ -66,7 +67,8 @@ export async function buildEnvironment(
       env[name] = value;
     }
   }
-  if (!ownLogin) {
+  if (ownLogin) Object.assign(env, loginVariables(inherited));
+  else {
     Object.assign(env, await modelVariables(given, inherited));
     mergeHeaderVariables(env, globalHeaders(request));
     setIf(env, "WEGENT_SKILL_IDENTITY_TOKEN", request.skill_identity_token);
