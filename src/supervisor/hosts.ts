@@ -49,6 +49,8 @@ const hostRecord = z.looseObject({
   socket: z.string(),
   /** Directory that is only this host's and goes with it; null: none. */
   own_dir: z.string().nullable().default(null),
+  /** Its agent's temporary files, which a host that was killed leaves behind. */
+  temp_dir: z.string().nullable().default(null),
 });
 type HostRecord = z.infer<typeof hostRecord>;
 
@@ -187,7 +189,7 @@ export class HostManager {
     // A spare without a task is of no use to a daemon that does not know what it was started for.
     if (alive && parsed.data.task_id === 0) await this.#killProcess(parsed.data);
     if (!alive || parsed.data.task_id === 0) {
-      await this.#forget(name, parsed.data?.own_dir ?? null);
+      await this.#forget(name, parsed.data ?? null);
       return null;
     }
     try {
@@ -239,6 +241,7 @@ export class HostManager {
       workdir: plan.workdir,
       socket,
       own_dir: plan.ownDir,
+      temp_dir: plan.spec.temp_dir,
     };
     writeFileAtomic(join(dir, "record.json"), JSON.stringify(record));
     return (await this.#attach(record, secret)).hello;
@@ -306,6 +309,7 @@ export class HostManager {
       }
     }
     if (host.released) return;
+    closeQuietly(host.conn);
     this.#live.delete(id);
     const settled = this.#settle(host);
     this.#settling.add(settled);
@@ -326,12 +330,19 @@ export class HostManager {
     if (await sameProcessAlive(record.pid, record.start_time)) {
       await this.#killProcess(record);
     }
-    await this.#forget(record.host, record.own_dir);
+    await this.#forget(record.host, record);
   }
 
   /** Removes what a host left on disk; its socket may lie elsewhere, where paths are short. */
-  async #forget(host: string, ownDir: string | null): Promise<void> {
+  async #forget(
+    host: string,
+    record: Pick<HostRecord, "own_dir" | "temp_dir"> | null,
+  ): Promise<void> {
+    const { own_dir: ownDir = null, temp_dir: tempDir = null } = record ?? {};
     if (ownDir !== null) removeIfExists(ownDir, { recursive: true });
+    // The session may have another host already.
+    const used = [...this.#live.values()].some((other) => other.record.temp_dir === tempDir);
+    if (tempDir !== null && !used) removeIfExists(tempDir, { recursive: true });
     const socketDir = dirname(await socketPath(this.dir(host), "host.sock"));
     if (socketDir !== this.dir(host)) removeIfExists(socketDir, { recursive: true });
     removeIfExists(this.dir(host), { recursive: true });
@@ -413,12 +424,17 @@ export class HostManager {
   release(): void {
     for (const host of this.#live.values()) {
       host.released = true;
-      try {
-        host.conn.close();
-      } catch (error) {
-        if (!(error instanceof Deno.errors.BadResource)) throw error;
-      }
+      closeQuietly(host.conn);
     }
     this.#live.clear();
+  }
+}
+
+/** Closes a connection, unless that has happened. */
+function closeQuietly(conn: Deno.UnixConn): void {
+  try {
+    conn.close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
   }
 }
