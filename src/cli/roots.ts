@@ -1,8 +1,9 @@
-/** `wegent-executor roots list|add|remove`. */
+/** `wegent-executor roots list|add|remove|trust|untrust`. */
 import * as z from "zod";
 import {
   configPath,
   type ConfigSources,
+  expandHome,
   loadSettings,
   readConfigFile,
   type Settings,
@@ -23,11 +24,13 @@ const USAGE: Usage = {
     "wegent-executor roots list",
     "wegent-executor roots add ~/Projects",
     "wegent-executor roots remove ~/Projects",
+    "wegent-executor roots trust ~/Projects/app",
   ],
   summary:
     "Shows or changes the directories in which sessions may work; a running device follows at once,\n" +
-    "and sessions that run keep what they have.",
-  positionals: "list | add PATH | remove PATH",
+    "and sessions that run keep what they have. In a directory that is trusted, the MCP servers of its\n" +
+    "own `.mcp.json` are started as well.",
+  positionals: "list | add PATH | remove PATH | trust PATH | untrust PATH",
   maxPositionals: 2,
   flags: [
     { name: "json", help: "Print the list as JSON" },
@@ -45,7 +48,12 @@ export default async function roots(args: string[]): Promise<number> {
   if (action === "list" && path === undefined) await list(sources, parsed.flags["json"] === true);
   else if (action === "add" && path) await add(sources, path);
   else if (action === "remove" && path) await remove(sources, path);
-  else throw usageError(USAGE, 'Expected "list", "add PATH" or "remove PATH"');
+  else if (action === "trust" && path) await trust(sources, path, true);
+  else if (action === "untrust" && path) await trust(sources, path, false);
+  else {throw usageError(
+      USAGE,
+      'Expected "list", or "add", "remove", "trust" or "untrust" and a path',
+    );}
   return EXIT.ok;
 }
 
@@ -53,12 +61,14 @@ async function list(sources: ConfigSources, json: boolean): Promise<void> {
   const settings = await loadSettings(sources);
   const { allowedRoots, listedRoots, rootsFromEnvironment } = settings;
   const rows = allowedRoots.map((path) => ({ path, from: originOf(path, settings) }));
-  if (json) return printJson({ roots: rows, refused: listedRoots.refused });
+  const { trustedWorkspaces: trusted } = settings;
+  if (json) return printJson({ roots: rows, refused: listedRoots.refused, trusted });
   const width = Math.max(...rows.map(({ path }) => path.length)) + 2;
   for (const { path, from } of rows) print(`${path.padEnd(width)}${from}`);
   for (const { root, reason } of listedRoots.refused) {
     note(`warning: "${root}" is not used: ${reason}`);
   }
+  for (const path of trusted) print(`${path.padEnd(width)}trusted`);
   if (rootsFromEnvironment) note("LOCAL_WORKDIR_ALLOWED_ROOTS hides the roots of the file");
 }
 
@@ -102,6 +112,23 @@ async function remove(sources: ConfigSources, given: string): Promise<void> {
   }
   await change(sources, () => kept);
   print(`Removed ${wanted[0]}`);
+  await tellDevice(settings, sources);
+}
+
+async function trust(sources: ConfigSources, given: string, wanted: boolean): Promise<void> {
+  const settings = await loadSettings(sources);
+  const config = configPath(sources);
+  const file = readConfigFile(config) ?? {};
+  const named = (path: string) => expandHome(written(path), sources.userHome);
+  const others = (file.trusted_workspaces ?? []).filter((path) => named(path) !== named(given));
+  if (!wanted && others.length === (file.trusted_workspaces ?? []).length) {
+    throw new AppError("trust_unknown", `"${given}" is not trusted`, {
+      remedy: "`wegent-executor roots list` shows what is",
+    });
+  }
+  const listed = wanted ? [...others, written(given)] : others;
+  writeConfigFile(config, { ...file, trusted_workspaces: listed });
+  print(wanted ? `Trusted ${named(given)}` : `No longer trusted: ${named(given)}`);
   await tellDevice(settings, sources);
 }
 

@@ -38,6 +38,7 @@ export const configFile = z.looseObject({
   }).optional(),
   workspace_root: z.string().optional(),
   workdir_allowed_roots: z.array(z.string()).optional(),
+  trusted_workspaces: z.array(z.string()).optional(),
   projects: z.enum(PROJECT_MODES).optional(),
   open_directory: z.boolean().optional(),
   extensions: z.boolean().optional(),

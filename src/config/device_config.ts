@@ -47,6 +47,8 @@ export interface Settings {
   readonly listedRoots: Roots;
   /** The environment sets the owner's roots, so that those of the file do not count. */
   readonly rootsFromEnvironment: boolean;
+  /** Directories whose own `.mcp.json` is used, with all below them. @default none */
+  readonly trustedWorkspaces: readonly string[];
   /** Root of standalone chats. @default "~/.wecode/wegent-executor/workspace/chats" */
   readonly chatsDir: string;
   /** Conversations without a project get a directory of their own there. @default true */
@@ -240,6 +242,7 @@ function effective(
     ],
     listedRoots,
     rootsFromEnvironment: fromEnvironment !== null,
+    trustedWorkspaces: (file.trusted_workspaces ?? []).map((path) => expandHome(path, userHome)),
     chatsDir,
     standaloneChats: enabled(env["WEGENT_EXECUTOR_STANDALONE_CHATS_ENABLED"]),
     projectsDir,

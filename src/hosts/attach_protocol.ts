@@ -153,6 +153,8 @@ export const workspaceSpec = z.looseObject({
   chat_path: z.string().nullable(),
   /** Where records of what turns changed are kept; absent: none are made. */
   artifacts_dir: z.string().optional(),
+  /** The owner trusts what lies in the directory: its `.mcp.json` is used. @default false */
+  trusted: z.boolean().optional(),
   /** Other agents' instruction files that are brought to Claude Code's attention. */
   instruction_files: z.array(z.string()).optional(),
   /** The task's directory below the workspace root, where the session has one beside its workdir. */

@@ -87,6 +87,7 @@ export async function planTurn(
     // Not in the workdir: what is written there may hold credentials.
     stateDir: dirname(spec.temp_dir),
     variables,
+    trusted: spec.workspace.trusted ?? false,
     forward: forwarder,
   }, Deno.env.toObject());
 }
@@ -189,6 +190,7 @@ export class Turn {
     const { request } = prepared;
     const plan = await planTurn(this.seam, request, prepared.variables);
     this.seam.log.masker.add(plan.secrets);
+    for (const note of plan.notes ?? []) this.#say(note);
     if (this.request.new_session) keeper.session.clear();
     else this.#inherit();
     let fresh = this.request.new_session;
@@ -199,10 +201,8 @@ export class Turn {
       const finish = await this.#converse(agent, request);
       if (finish.kind === "ending") return await this.#conclude(this.#why ?? { kind: "cancel" });
       if (!fresh && agent.how === "resume" && isUnknownSession(finish)) {
-        this.#sink.append(
-          this.#sink.builder.reasoning(
-            "The earlier conversation could not be resumed; a new one starts with this message.\n",
-          ),
+        this.#say(
+          "The earlier conversation could not be resumed; a new one starts with this message.",
         );
         fresh = true;
         continue;
@@ -219,20 +219,24 @@ export class Turn {
     if (id !== null) this.#remember(id, null);
   }
 
+  /** A notice of the device to the reader. */
+  #say(text: string): void {
+    this.#sink.append(this.#sink.builder.reasoning(`${text}\n`));
+  }
+
   /** Makes the directory ready; null when the turn was ended meanwhile. */
   async #prepare(): Promise<PreparedTurn | null> {
     const abort = new AbortController();
     this.#ending.promise.then(() => abort.abort());
-    const say = (text: string) => this.#sink.append(this.#sink.builder.reasoning(`${text}\n`));
     try {
       const prepared = await this.seam.workspace.prepare(this.request, {
         subtaskId: this.run.subtask_id,
         env: Deno.env.toObject(),
         signal: abort.signal,
-        onProgress: say,
+        onProgress: (text) => this.#say(text),
       });
       this.seam.log.masker.add(prepared.secrets);
-      for (const note of prepared.notes) say(note);
+      for (const note of prepared.notes) this.#say(note);
       if (prepared.hookOutput) this.seam.log.info("Hook", { output: prepared.hookOutput });
       return this.#why ? null : prepared;
     } catch (error) {

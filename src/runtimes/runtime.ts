@@ -43,6 +43,8 @@ export interface SessionFacts {
   readonly mark: string;
   /** Further variables of the turn, such as the login of its repository. */
   readonly variables: Env;
+  /** The owner trusts what lies in the workdir, such as its list of MCP servers. @default false */
+  readonly trusted?: boolean;
   /** Stands between the agent and its model, so that it needs no real key. @default none */
   readonly forward?: ForwardSeam | null;
 }
@@ -61,6 +63,8 @@ export interface AgentPlan {
   readonly files: readonly PlanFile[];
   /** Values that must not appear in a log or a message. */
   readonly secrets: readonly string[];
+  /** What the person should know of it. @default nothing */
+  readonly notes?: readonly string[];
 }
 
 /** The conversation a process is to begin or go on with. */

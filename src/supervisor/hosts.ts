@@ -189,6 +189,8 @@ export class HostManager {
     // A spare without a task is of no use to a daemon that does not know what it was started for.
     if (alive && parsed.data.task_id === 0) await this.#killProcess(parsed.data);
     if (!alive || parsed.data.task_id === 0) {
+      // Its agent may have outlived it: a command does not notice that nobody listens any more.
+      sweepMarked(name);
       await this.#forget(name, parsed.data ?? null);
       return null;
     }

@@ -4,7 +4,7 @@ import type { HostStart } from "../device/mod.ts";
 import { ensurePrivateDir, selfCommand, sourceRoots, writeFileAtomic } from "../platform/mod.ts";
 import { dirname, join } from "../platform/std/path.ts";
 import { agentOf } from "../runtimes/mod.ts";
-import { buildPolicy, diskSeam, launchArgs, resolvePath } from "../scope/mod.ts";
+import { buildPolicy, diskSeam, isWithin, launchArgs, resolvePath } from "../scope/mod.ts";
 import { preparationSettings, snapshotsDir, worktreeGrants } from "../workdir/mod.ts";
 import type { SessionDirectory } from "./directories.ts";
 import type { HostPlan } from "./hosts.ts";
@@ -105,7 +105,7 @@ function makeOutside(
 }
 
 function workspaceOf(
-  { backendUrl, paths, workspaceRoot }: Settings,
+  { backendUrl, paths, workspaceRoot, trustedWorkspaces }: Settings,
   { path, origin, clone }: SessionDirectory,
   layout: SessionLayout,
   taskId: number,
@@ -118,6 +118,7 @@ function workspaceOf(
     download_base: backendUrl,
     chat_path: origin === "chat" ? path : null,
     artifacts_dir: paths.artifacts,
+    trusted: trustedWorkspaces.some((trusted) => isWithin(resolvePath(trusted, diskSeam), path)),
     ...(layout.taskDir && { task_dir: layout.taskDir }),
     ...preparationSettings(Deno.env.toObject()),
     earlier: {

@@ -405,6 +405,7 @@ export class Supervisor {
       sandbox: { ...sandbox, mode: this.#settings.sandbox.mode },
       openDirectory: fresh.openDirectory,
       extensions: fresh.extensions,
+      trustedWorkspaces: fresh.trustedWorkspaces,
     };
     const before = this.#scope;
     this.#scope = deviceScope(this.#settings);

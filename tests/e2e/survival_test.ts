@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals } from "../support/assert.ts";
 import { callTool, say, script } from "../support/model.ts";
-import { agentPids, LONG } from "./fixture.ts";
+import { agentPids, LONG, markedPids, until } from "./fixture.ts";
 import { type HubFixture, withHub } from "./hub_fixture.ts";
 
 /** About eight seconds of text with characters of every width. */
@@ -102,4 +102,24 @@ Deno.test("a tool round that ends while the daemon is gone is delivered by the n
     const tools = turn.blocks.filter((b) => b.type === "tool");
     assertEquals(tools.map((t) => t.tool_output), ["made"]);
     assert(turn.blocks.every((b) => b.status === "done"));
+  }));
+
+Deno.test("kill -9 of daemon and host together: the turn ends once, and nothing of the agent runs on", () =>
+  withHub(async (fixture) => {
+    const { hub, world } = fixture;
+    const { taskId, turnId } = await hub.send(
+      script(callTool("Bash", { command: "setsid sleep 4771 & sleep 4772", description: "d" })),
+    );
+    for (let i = 0; i < 400 && (await hub.turn(taskId, turnId)).blocks.length === 0; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await until(() => markedPids(world).length >= 3, "the agent's commands");
+    const status = JSON.parse((await world.run(["status", "--json"])).stdout);
+    fixture.daemon.signal("SIGKILL");
+    Deno.kill(status.hosts[0].pid, "SIGKILL");
+    await fixture.daemon.exited(LONG);
+    fixture.daemon = await fixture.startDaemon();
+    const turn = await hub.ended(taskId, turnId);
+    assertEquals(turn.status, "FAILED");
+    await until(() => markedPids(world).length === 0, "the end of what the agent left");
   }));

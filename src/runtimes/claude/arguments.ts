@@ -7,6 +7,7 @@ import { type AgentEnvironment, buildEnvironment } from "./environment.ts";
 import { type AgentDefinition, otherAgents } from "./coordinate.ts";
 import { canAsk } from "./forms.ts";
 import { mcpServers } from "./mcp.ts";
+import { workspaceServers } from "./workspace_mcp.ts";
 
 /** Longest single argument the kernel takes is 128 KiB; longer prompts go by file. */
 const MAX_ARGUMENT_BYTES = 96 * 1024;
@@ -43,7 +44,8 @@ export async function buildPlan(
   ];
   // Tells which messages to a running turn have been taken up.
   if (request.permission_mode) args.push("--replay-user-messages");
-  const servers = mcpServers(request);
+  const workspace = facts.trusted ? workspaceServers(facts.workdir) : null;
+  const servers = mcpServers(request, workspace?.servers);
   if (servers) {
     const path = join(facts.stateDir, "mcp.json");
     files.push({ path, text: JSON.stringify({ mcpServers: servers }) });
@@ -63,6 +65,7 @@ export async function buildPlan(
   return {
     ...environment,
     args,
+    ...(workspace?.note && { notes: [workspace.note] }),
     forms: canAsk(request),
     agents,
     model,

@@ -5,11 +5,14 @@ import { isObject, type McpServer as Server, namedServers } from "../shared/mcp_
 /**
  * The servers of the first bot by name (of all bots where several work together; a later one of the same
  * name wins), or null when there are none.
+ *
+ * @param workspace Servers of the working directory itself; one of the request replaces its namesake.
  */
 export function mcpServers(
   request: ExecuteRequest,
+  workspace: Readonly<Record<string, Server>> = {},
 ): Record<string, Server> | null {
-  const servers: Record<string, Server> = {};
+  const servers: Record<string, Server> = { ...workspace };
   for (const [name, server] of namedServers(request)) {
     const normal = normalize(server);
     if (normal) servers[name] = normal;
