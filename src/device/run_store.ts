@@ -104,7 +104,7 @@ export class RunStore {
   }
 
   update(run: RunFile): void {
-    writeFileAtomic(join(this.dir(run.id), "run.json"), JSON.stringify(run));
+    writeFileAtomic(join(this.dir(run.id), "run.json"), JSON.stringify(run), { sync: false });
   }
 
   /** The request of a run, or null when it is gone. */

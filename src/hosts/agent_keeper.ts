@@ -80,7 +80,7 @@ export class AgentKeeper {
 
   #start(plan: AgentPlan, session: SessionStart): AgentProcess {
     const { spec } = this;
-    for (const { path, text } of plan.files) writeFileAtomic(path, text);
+    for (const { path, text } of plan.files) writeFileAtomic(path, text, { sync: false });
     ensurePrivateDir(this.tempDir);
     if (spec.config_dir !== null) ensurePrivateDir(spec.config_dir);
     requireDirectory(spec.workdir);

@@ -58,7 +58,8 @@ export class SessionFile {
     const parsed = savedSession.safeParse(saved);
     const text = JSON.stringify(saved);
     if (!parsed.success || text === this.#last) return;
-    writeFileAtomic(this.#path, text);
+    // The agent is about to ask its model: nobody waits for a disk here.
+    writeFileAtomic(this.#path, text, { sync: false });
     this.#last = text;
   }
 

@@ -143,6 +143,7 @@ class SessionHost {
         task_id: this.spec.task_id,
         workdir: this.spec.workdir,
       }),
+      { sync: false },
     );
   }
 

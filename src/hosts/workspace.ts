@@ -65,7 +65,7 @@ export class Workspace {
       })
       : { notes: [], attachments: [], secrets: [], cloned: false, hookOutput: "" };
     const skills = await this.#skills(request, turn.signal);
-    if (firstTurn) writeFileAtomic(this.#marker, "");
+    if (firstTurn) writeFileAtomic(this.#marker, "", { sync: false });
     return {
       request: {
         ...request,

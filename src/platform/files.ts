@@ -1,8 +1,22 @@
 /** Files written so that a crash leaves the old or the new content, readable by the owner only. */
 import { dirname } from "./std/path.ts";
 
+/** Options of {@link writeFileAtomic}. */
+export interface WriteOptions {
+  /**
+   * Waits until the disk has the content, so that a power cut cannot lose it: milliseconds, which nobody
+   * needs for what describes a process that a power cut ends as well. A crash loses nothing either way.
+   * @default true
+   */
+  readonly sync?: boolean;
+}
+
 /** Writes `text` to `path` through a temporary file and a rename; mode 0600. */
-export function writeFileAtomic(path: string, text: string): void {
+export function writeFileAtomic(
+  path: string,
+  text: string,
+  { sync = true }: WriteOptions = {},
+): void {
   const temp = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
     const file = Deno.openSync(temp, {
@@ -13,7 +27,7 @@ export function writeFileAtomic(path: string, text: string): void {
     try {
       const bytes = new TextEncoder().encode(text);
       for (let n = 0; n < bytes.length;) n += file.writeSync(bytes.subarray(n));
-      file.syncSync();
+      if (sync) file.syncSync();
     } finally {
       file.close();
     }

@@ -2,6 +2,7 @@
 export { AppError, errorText, EXIT, toAppError } from "./errors.ts";
 export type { AppErrorOptions, ErrorShape } from "./errors.ts";
 export { ensurePrivateDir, readTextIfExists, removeIfExists, writeFileAtomic } from "./files.ts";
+export type { WriteOptions } from "./files.ts";
 export { directoryUsable, makeDirectories } from "./directories.ts";
 export { defaultDeviceName, deriveDeviceId } from "./identity.ts";
 export type { IdentitySeam } from "./identity.ts";

@@ -46,7 +46,8 @@ export async function runTaskExtension(
   ensurePrivateDir(temp);
   try {
     const policy = join(temp, "policy.json");
-    writeFileAtomic(policy, JSON.stringify(policyOf(settings, cwd, join(temp, "tmp"))));
+    const text = JSON.stringify(policyOf(settings, cwd, join(temp, "tmp")));
+    writeFileAtomic(policy, text, { sync: false });
     const result = await runCommand({
       self: selfCommand(),
       policy,

@@ -217,7 +217,7 @@ export class HostManager {
     const dir = this.dir(plan.hostId);
     const secret = newSecret();
     const socket = await socketPath(dir, "host.sock");
-    writeFileAtomic(join(dir, "secret"), secret);
+    writeFileAtomic(join(dir, "secret"), secret, { sync: false });
     const spec: HostSpec = {
       version: 1,
       host: plan.hostId,
@@ -245,7 +245,7 @@ export class HostManager {
       own_dir: plan.ownDir,
       temp_dir: plan.spec.temp_dir,
     };
-    writeFileAtomic(join(dir, "record.json"), JSON.stringify(record));
+    writeFileAtomic(join(dir, "record.json"), JSON.stringify(record), { sync: false });
     return (await this.#attach(record, secret)).hello;
   }
 
@@ -360,7 +360,8 @@ export class HostManager {
     const { taskId, sessionDir, attachmentsDir } = task;
     host.record = { ...host.record, task_id: taskId };
     host.hello = { ...host.hello, taskId };
-    writeFileAtomic(join(this.dir(hostId), "record.json"), JSON.stringify(host.record));
+    const path = join(this.dir(hostId), "record.json");
+    writeFileAtomic(path, JSON.stringify(host.record), { sync: false });
     const command: HostCommand = {
       cmd: "assign",
       task_id: taskId,

@@ -48,7 +48,8 @@ export class LoginKeeper {
     try {
       ensurePrivateDir(join(temp, "tmp"));
       const policy = join(temp, "policy.json");
-      writeFileAtomic(policy, JSON.stringify(policyOf(settings, agent, join(temp, "tmp"))));
+      const text = JSON.stringify(policyOf(settings, agent, join(temp, "tmp")));
+      writeFileAtomic(policy, text, { sync: false });
       await runCommand({
         self: selfCommand(),
         policy,

@@ -63,7 +63,7 @@ export async function planSession(
     env: Deno.env.toObject(),
   });
   const policyFile = join(dir, "policy.json");
-  writeFileAtomic(policyFile, JSON.stringify(policy));
+  writeFileAtomic(policyFile, JSON.stringify(policy), { sync: false });
   const self = selfCommand();
   return {
     hostId,

@@ -299,7 +299,8 @@ export class Supervisor {
   async #resolveHost(request: HostStart): Promise<ToWorker> {
     const settings = this.#settings;
     const directory = await this.#directories.place(settings, request);
-    this.#tellDirectories();
+    // After the answer: nobody waits for it.
+    setTimeout(() => this.#tellDirectories());
     const started = (host: AdoptedHost): ToWorker => ({
       t: "host.started",
       id: request.id,
@@ -362,7 +363,7 @@ export class Supervisor {
   #tellDirectories(): void {
     const facts = this.#directories.facts(this.#settings);
     const text = JSON.stringify(facts);
-    if (text === this.#toldFacts) return;
+    if (text === this.#toldFacts || this.#stopping) return;
     this.#toldFacts = text;
     this.#worker.send({ t: "workdirs", facts });
   }
