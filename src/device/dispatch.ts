@@ -32,6 +32,7 @@ import { type RunsStatus, runsStatus } from "./runs_status.ts";
 import { Slots } from "./slots.ts";
 import { SpareRun } from "./spare_run.ts";
 import { until } from "./waiting.ts";
+import { Warmers } from "./warmers.ts";
 import { startError, TEXT } from "./words.ts";
 
 /** How long a run may take from its cancel to its terminal event before its host is ended. */
@@ -86,8 +87,7 @@ export class Dispatcher {
   readonly #hosts = new Map<string, HostState>();
   readonly #slots: Slots<Run>;
   readonly #marks = new CancelMarks();
-  /** The last request of each host, for a spare like it. */
-  readonly #warmers = new Map<string, ExecuteRequest>();
+  readonly #warmers: Warmers;
   readonly #spare: SpareRun;
   #draining = false;
   #graceUntil = 0;
@@ -98,6 +98,7 @@ export class Dispatcher {
     slots: number,
   ) {
     this.#slots = new Slots<Run>(slots);
+    this.#warmers = new Warmers((hostId, command) => seam.sendToHost(hostId, command));
     const onFault = (error: string) => seam.log("warn", "Cannot prepare a run", { error });
     this.#spare = new SpareRun(store, onFault);
   }
@@ -142,6 +143,8 @@ export class Dispatcher {
       if (run.state === "queued") this.#noteQueued(run);
       this.seam.link.beat();
     }
+    // While the host is being found; nothing of the run can happen before this has returned.
+    this.#keep(run, request);
     return true;
   }
 
@@ -222,20 +225,15 @@ export class Dispatcher {
     else this.seam.log("warn", "A host sent a line this version does not know", { hostId });
   }
 
-  /** A spare for sessions like that of host `like`: its agent is started with what that one was. */
+  /** A spare for sessions like that of host `like`. */
   spareStarted(like: string, hostId: string): void {
-    const request = this.#warmers.get(like);
-    if (!request) return;
-    this.seam.sendToHost(hostId, {
-      cmd: "warm",
-      request: { ...request, prompt: "", attachments: [] },
-    });
+    this.#warmers.started(like, hostId);
   }
 
   /** A host is gone: its unfinished run gets its one terminal event now. */
   hostClosed(hostId: string): void {
     this.#hosts.delete(hostId);
-    this.#warmers.delete(hostId);
+    this.#warmers.closed(hostId);
     for (const run of this.#runs.values()) {
       if (run.hostId !== hostId || run.state === "ended") continue;
       const { tail, builder } = this.store.summarize(run.id);
@@ -336,19 +334,25 @@ export class Dispatcher {
     const run = this.#track(file, request, journal);
     // The first sign of life goes out before the rest is put on disk: it is what the reader waits for.
     run.write((b) => firstEvents(b, local));
+    return run;
+  }
+
+  /** Puts on disk who an accepted run is and what was asked. */
+  #keep(run: Run, request: ExecuteRequest): void {
     try {
-      this.store.create(file, request);
+      this.store.create(run.file, request);
     } catch (error) {
       this.#end(run, (b) => b.error(`Cannot keep the task on this device: ${errorText(error)}`));
       throw error;
     }
-    return run;
   }
 
   /** A request whose ids are readable but whose rest is not still gets its one terminal event. */
   #refuse(taskId: number, subtaskId: number, message: string): void {
     if (this.#alive(subtaskId)) return;
-    const run = this.#accept(executeRequest.parse({ task_id: taskId, subtask_id: subtaskId }));
+    const request = executeRequest.parse({ task_id: taskId, subtask_id: subtaskId });
+    const run = this.#accept(request);
+    this.#keep(run, request);
     this.#end(run, (b) => b.error(message));
   }
 
@@ -405,6 +409,7 @@ export class Dispatcher {
     run.where = host.where;
     run.write((b) => b.workdir(host.where));
     this.seam.sendToHost(host.hostId, { cmd: "turn", run: run.handOver(host.hostId), request });
+    run.saveHandOver();
     this.seam.changed(run);
   }
 
@@ -435,7 +440,7 @@ export class Dispatcher {
     if (!notice.ended) return;
     this.#ended(run);
     if (run.cancelled || !run.request || this.#draining) return;
-    this.#warmers.set(hostId, run.request);
+    this.#warmers.ended(hostId, run.request);
     this.seam.keepSpare(hostId);
   }
 

@@ -74,7 +74,7 @@ export class Run {
     this.#own = null;
   }
 
-  /** Gives the journal to a host: from here on the device only reads it. */
+  /** Gives the journal to a host: from here on the device only reads it. {@link saveHandOver} follows. */
   handOver(hostId: string): RunSpec {
     const { writer, builder } = this.#open();
     const spec: RunSpec = {
@@ -89,10 +89,14 @@ export class Run {
     writer.close();
     this.#own = null;
     this.file.started = true;
-    this.store.update(this.file);
     this.hostId = hostId;
     this.state = "running";
     return spec;
+  }
+
+  /** Remembers over a restart that the run has been started; its host, if alive, says so itself. */
+  saveHandOver(): void {
+    this.store.update(this.file);
   }
 
   /** No more events follow. */

@@ -29,6 +29,7 @@ import { AttachServer } from "./attach_server.ts";
 import { ChangeTracker } from "./file_changes.ts";
 import type { JournalTail } from "./journal.ts";
 import { becomeSubreaper } from "./processes.ts";
+import { rehearse } from "./rehearsal.ts";
 import { readFirstLine, redirectOutput } from "./standard_streams.ts";
 import { planTurn, Turn } from "./turn.ts";
 import { gitVariables, Workspace } from "./workspace.ts";
@@ -40,6 +41,8 @@ const SPEC_MAX_BYTES = 1024 * 1024;
 const REMEMBERED_RUNS = 32;
 /** How often orphans that ended are collected while an agent lives. */
 const REAP_MS = 30_000;
+/** After the start of a spare agent, which has the processor to itself first. */
+const REHEARSE_MS = 500;
 /** Time for the last notices to reach the daemon. */
 const FLUSH_MS = 500;
 
@@ -250,8 +253,18 @@ class SessionHost {
       );
       this.#log.masker.add(plan.secrets);
       if (!this.#turn && !this.#closing) this.#keeper.warm(plan);
+      setTimeout(() => void this.#rehearse(request), REHEARSE_MS);
     } catch (error) {
       this.#log.warn("Cannot start a spare agent", { error: errorText(error) });
+    }
+  }
+
+  async #rehearse(request: ExecuteRequest): Promise<void> {
+    if (this.#turn || this.#closing) return;
+    try {
+      await rehearse(request, { spec: this.spec, runtime: this.runtime, log: this.#log });
+    } catch (error) {
+      this.#log.warn("A rehearsal failed", { error: errorText(error) });
     }
   }
 

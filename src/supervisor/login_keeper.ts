@@ -28,8 +28,12 @@ export class LoginKeeper {
 
   constructor(private readonly log: Logger) {}
 
-  /** Makes sure that the login holds for a while; never rejects: the turn tells of a login that ended. */
-  async keep(settings: Settings, agent: Agent, binary: string): Promise<void> {
+  /**
+   * Makes sure that the login holds for a while; never rejects: the turn tells of a login that ended.
+   *
+   * @param binary Finds the agent's program.
+   */
+  async keep(settings: Settings, agent: Agent, binary: () => Promise<string>): Promise<void> {
     const { ownerLogin: login, name } = agent;
     if (!login || !isDue(login)) return;
     const running = this.#running.get(name) ?? this.#renew(settings, agent, login, binary);
@@ -41,7 +45,7 @@ export class LoginKeeper {
     settings: Settings,
     agent: Agent,
     login: OwnerLogin,
-    binary: string,
+    binary: () => Promise<string>,
   ): Promise<void> {
     const temp = join(settings.paths.run, `login-${crypto.randomUUID()}`);
     const over = new AbortController();
@@ -53,7 +57,7 @@ export class LoginKeeper {
       await runCommand({
         self: selfCommand(),
         policy,
-        argv: [binary, ...login.args],
+        argv: [await binary(), ...login.args],
         env: environmentOf(),
         input: login.input,
         holdInput: renewed(login, over.signal),

@@ -307,17 +307,19 @@ export class Supervisor {
       host,
       where: whereEvent(directory),
     });
-    const agentBinary = await this.options.agentBinary(
-      request.runtime,
-      (text) => this.#worker.send({ t: "host.note", id: request.id, text }),
-    );
+    const binary = () =>
+      this.options.agentBinary(
+        request.runtime,
+        (text) => this.#worker.send({ t: "host.note", id: request.id, text }),
+      );
     if (request.own_login) {
-      await this.#logins.keep(settings, agentOf(request.runtime), agentBinary);
+      await this.#logins.keep(settings, agentOf(request.runtime), binary);
     }
     const live = this.#hosts.find(request.task_id, request.key);
     if (live && live.workdir === directory.path) return started(live.hello);
     // A conversation has one directory at a time: the agent of the old one ends first.
     if (live) await this.#hosts.kill(live.hello.hostId);
+    const agentBinary = await binary();
     const host = this.#spares.take(settings, request, directory) ??
       await this.#hosts.start(await planSession(settings, request, directory, agentBinary));
     this.#sessions.set(host.hostId, { request, directory, agentBinary });
