@@ -6,6 +6,7 @@
 import { type Logger, removeIfExists } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
 import { type ExecuteRequest, newResponseId } from "../protocol/mod.ts";
+import { rehearseForwarding } from "../runtimes/forwarder/mod.ts";
 import type { AgentProcess, AgentTurn, Runtime, TurnRequest } from "../runtimes/mod.ts";
 import { AgentKeeper } from "./agent_keeper.ts";
 import type { HostSpec, RunSpec } from "./attach_protocol.ts";
@@ -22,7 +23,7 @@ export async function rehearse(
   try {
     Deno.mkdirSync(dir, { mode: 0o700 });
     const alone = stage(spec, dir);
-    const stand: Runtime = { ...runtime, start: () => new StandIn() };
+    const stand: Runtime = { ...runtime, start: () => new StandIn(runtime) };
     const turn = new Turn(runOf(dir), scriptOf(request), {
       runtime: stand,
       spec: alone,
@@ -35,6 +36,7 @@ export async function rehearse(
       onAsking: () => {},
     });
     await turn.execute();
+    if (spec.forward_keys !== false) await rehearseForwarding();
   } finally {
     removeIfExists(dir, { recursive: true });
   }
@@ -71,15 +73,17 @@ function scriptOf(request: ExecuteRequest): ExecuteRequest {
   return { ...request, prompt: "", attachments: [], git_url: null, device_id: null };
 }
 
-/** Says a word and is done. */
+/** Says what the runtime has it say, and is done. */
 class StandIn implements AgentProcess {
+  constructor(private readonly runtime: Runtime) {}
+
   readonly pid = 0;
   readonly exited = false;
   readonly malformed = 0;
   readonly exit = new Promise<never>(() => {});
 
   turn({ append, builder }: TurnRequest): AgentTurn {
-    append(builder.text("."));
+    append(this.runtime.rehearse(builder));
     return {
       finish: Promise.resolve({ kind: "completed", completion: { text: "." } }),
       interrupt: () => Promise.resolve(true),

@@ -225,4 +225,11 @@ export interface Runtime {
    * @throws {AppError} `agent_start_failed`.
    */
   start(plan: AgentPlan, options: StartOptions): AgentProcess;
+  /**
+   * Takes the messages of a short made-up turn through everything that reads an agent's output, so that it
+   * is compiled before the first real one.
+   *
+   * @returns The events of that turn, without its end.
+   */
+  rehearse(builder: ResponseBuilder): ResponseEvent[];
 }

@@ -1,3 +1,4 @@
 /** The loopback forwarder: agents talk to their model through it and never see the real key. */
 export { KeyForwarder } from "./forwarder.ts";
+export { rehearseForwarding } from "./rehearsal.ts";
 export type { Credential, ForwardRoute, ForwardSeam, Upstream } from "./upstream.ts";
