@@ -196,6 +196,7 @@ export class Turn {
     let fresh = this.request.new_session;
     for (;;) {
       if (this.#why) return await this.#conclude(this.#why);
+      this.seam.forwarder?.wake();
       const agent = await keeper.acquire(plan, fresh);
       if (this.#why) continue;
       const finish = await this.#converse(agent, request);

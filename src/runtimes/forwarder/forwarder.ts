@@ -26,6 +26,10 @@ const MAX_BODY = 64 * 1024 * 1024;
 const MAX_BODIES = 128 * 1024 * 1024;
 /** Requests at a time. */
 const MAX_REQUESTS = 64;
+/** A connection that was used so lately is open still, in milliseconds. */
+const STILL_OPEN_MS = 30_000;
+/** Limit for opening one early. */
+const WAKE_MS = 5000;
 /** Ports of connections that are remembered as known. */
 const MAX_KNOWN = 256;
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -35,6 +39,8 @@ interface Route {
   upstream: Upstream;
   readonly key: string;
   readonly clients: ClientCache;
+  /** When something last went upstream, in milliseconds; a connection is open for a while after that. */
+  lastUsed: number;
 }
 
 /** What a forwarder tells its owner. */
@@ -72,11 +78,41 @@ export class KeyForwarder implements ForwardSeam {
   route(name: string, upstream: Upstream): ForwardRoute {
     let route = this.#routes.get(name);
     if (route) route.upstream = upstream;
-    else this.#routes.set(name, route = { upstream, key: newKey(), clients: new ClientCache() });
+    else {
+      route = { upstream, key: newKey(), clients: new ClientCache(), lastUsed: 0 };
+      this.#routes.set(name, route);
+    }
     // Reading certificates takes time, which the agent's start hides.
     route.clients.get(upstream.base, upstream.env);
     const { port } = this.#listen().addr;
     return { url: `http://127.0.0.1:${port}`, key: route.key };
+  }
+
+  /**
+   * Opens the connections upstream that have been idle for long, as a request is about to come: that saves it
+   * the round trips of TCP and TLS. Done as the CLI does it by itself, by a request for the root without a key.
+   */
+  wake(): void {
+    for (const route of this.#routes.values()) {
+      if (Date.now() - route.lastUsed < STILL_OPEN_MS) continue;
+      route.lastUsed = Date.now();
+      void this.#connect(route);
+    }
+  }
+
+  async #connect({ upstream, clients }: Route): Promise<void> {
+    try {
+      const response = await fetch(`${new URL(upstream.base).origin}/`, {
+        method: "HEAD",
+        redirect: "manual",
+        signal: AbortSignal.any([this.#stop.signal, AbortSignal.timeout(WAKE_MS)]),
+        client: clients.get(upstream.base, upstream.env),
+      });
+      await response.body?.cancel();
+    } catch (error) {
+      // The request that follows meets the same fault, and tells.
+      if (!(error instanceof Error)) throw error;
+    }
   }
 
   proxy(address: string, env: Readonly<Record<string, string>>): string | null {
@@ -132,7 +168,9 @@ export class KeyForwarder implements ForwardSeam {
     return null;
   }
 
-  async #forward({ upstream, key, clients }: Route, request: Request): Promise<Response> {
+  async #forward(route: Route, request: Request): Promise<Response> {
+    const { upstream, key, clients } = route;
+    route.lastUsed = Date.now();
     if (!METHODS.has(request.method)) throw new Refusal(400, "This method is not forwarded");
     const target = targetOf(upstream, request.url);
     if (target === null) throw new Refusal(404, "This address is not forwarded");

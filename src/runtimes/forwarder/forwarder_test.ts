@@ -370,3 +370,47 @@ async function within(promise: Promise<void>, what: string): Promise<void> {
   await Promise.race([promise, time.promise]);
   clearTimeout(timer);
 }
+
+Deno.test("KeyForwarder.wake() opens a connection upstream once in a while, without a key", () =>
+  withUpstream(() => new Response(null, { status: 404 }), async (world) => {
+    const { forwarder, seen, faults, upstream } = world;
+    forwarder.wake();
+    const { url, key } = forwarder.route("claude", upstream);
+    forwarder.wake();
+    forwarder.wake();
+    await until(() => seen.length === 1);
+    await fetch(`${url}/v1/messages`, { method: "POST", headers: { "x-api-key": key }, body: "{}" })
+      .then((response) => response.text());
+    forwarder.wake();
+    await delay(50);
+    assertEquals(seen.map(({ method, path }) => `${method} ${path}`), [
+      "HEAD /",
+      "POST /api/v1/messages",
+    ]);
+    assertEquals([seen[0]?.headers.get("x-api-key"), seen[0]?.headers.get("authorization")], [
+      null,
+      null,
+    ]);
+    assertEquals(faults, []);
+  }));
+
+Deno.test("KeyForwarder.wake() says nothing of an upstream that is not there: the request does", async () => {
+  const faults: string[] = [];
+  const forwarder = new KeyForwarder({ onFault: (message) => faults.push(message) });
+  forwarder.route("claude", {
+    base: "http://127.0.0.1:9",
+    credentials: [{ header: "x-api-key", value: REAL }],
+    headers: [],
+    env: {},
+    errors: "anthropic",
+  });
+  forwarder.wake();
+  await delay(100);
+  assertEquals(faults, []);
+  forwarder.close();
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 500 && !condition(); i++) await delay(10);
+  assert(condition());
+}
