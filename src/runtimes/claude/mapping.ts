@@ -192,14 +192,11 @@ export class TurnMapper {
       if (known.ended || known.announced === JSON.stringify(args)) return [];
       return this.#announce(id, known, args);
     }
-    const started = this.#startTool(id, block.name ?? "", args);
-    const tool = this.#tools.get(id);
-    if (!tool) return started;
-    return [
-      ...started,
-      ...this.#builder.toolArgumentsDelta(id, JSON.stringify(args), args),
-      ...this.#announce(id, tool, args),
-    ];
+    if (id.trim() === "") return [];
+    const name = block.name ?? "";
+    const announced = JSON.stringify(args);
+    this.#tools.set(id, { name, args, partial: null, announced, ended: false });
+    return this.#builder.toolCalled(id, name, args);
   }
 
   #user(message: UserMessage): ResponseEvent[] {

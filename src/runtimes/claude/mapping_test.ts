@@ -193,6 +193,21 @@ Deno.test("TurnMapper.take() ends a turn with result, session and usage", () => 
   );
 });
 
+Deno.test("TurnMapper.take() tells a subagent's tool whole, and not as one that streams", () => {
+  const events = feed(
+    mapper(),
+    assistant([{ type: "tool_use", id: "t1", name: "Bash", input: { command: "ls" } }], {
+      parent_tool_use_id: "t0",
+    }),
+  );
+  assertEquals(names(events), [
+    "output_item.added",
+    "function_call_arguments.delta",
+    "function_call_arguments.done",
+  ]);
+  assertEquals("argument_status" in (events[0]?.data ?? {}), false);
+});
+
 Deno.test("TurnMapper.take() notices a silent exit only in a result that is that JSON", () => {
   const silent = mapper();
   feed(

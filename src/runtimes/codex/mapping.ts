@@ -116,11 +116,7 @@ export class TurnMapper {
     this.#known.add(item.id);
     const { name, displayName, args } = tool;
     this.#tools.set(item.id, { name, args });
-    return [
-      ...this.#builder.toolStarted(item.id, name, displayName),
-      ...this.#builder.toolArgumentsDelta(item.id, JSON.stringify(args), args),
-      ...this.#builder.toolArguments(item.id, args),
-    ];
+    return this.#builder.toolCalled(item.id, name, args, displayName);
   }
 
   #endTool(item: ThreadItem): ResponseEvent[] {
