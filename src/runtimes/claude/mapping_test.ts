@@ -191,6 +191,18 @@ Deno.test("TurnMapper.take() ends a turn with result, session and usage", () => 
     empty.outcome?.kind === "completed" && empty.outcome.completion.text,
     "No result",
   );
+  const quiet = mapper();
+  feed(
+    quiet,
+    assistant([{ type: "text", text: "All I say." }]),
+    assistant([{ type: "tool_use", id: "t1", name: "x", input: {} }]),
+    toolResult("t1", "ok"),
+    result({ result: "\n" }),
+  );
+  assertEquals(
+    quiet.outcome?.kind === "completed" && quiet.outcome.completion.text,
+    "All I say.",
+  );
 });
 
 Deno.test("TurnMapper.take() tells a subagent's tool whole, and not as one that streams", () => {
@@ -206,6 +218,21 @@ Deno.test("TurnMapper.take() tells a subagent's tool whole, and not as one that 
     "function_call_arguments.done",
   ]);
   assertEquals("argument_status" in (events[0]?.data ?? {}), false);
+});
+
+Deno.test("TurnMapper.take() tells a silent exit without a reason without a member for it", () => {
+  const silent = mapper();
+  feed(
+    silent,
+    assistant([{ type: "tool_use", id: "t1", name: "x", input: {} }]),
+    toolResult("t1", '{"__silent_exit__":true}'),
+    result(),
+  );
+  const { outcome } = silent;
+  assertEquals(outcome?.kind === "completed" && outcome.completion.extra, {
+    executor_session: { agent: "ClaudeCode", sessionId: "s1" },
+    silent_exit: true,
+  });
 });
 
 Deno.test("TurnMapper.take() notices a silent exit only in a result that is that JSON", () => {
