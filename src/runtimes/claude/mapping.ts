@@ -44,6 +44,7 @@ const MAX_PARSED_PARTIAL = 100_000;
 const MAX_SAID = 500_000;
 const TRANSIENT_FAULT =
   /API Error: (?:Cannot read properties of undefined|undefined is not an object)/;
+const REJECTED = /^The user doesn't want to proceed with this tool use/;
 const UNKNOWN_SESSION = /No conversation found with session ID/i;
 
 /** Turns the messages of one turn into events; see {@link TurnMapper.take}. */
@@ -222,14 +223,11 @@ export class TurnMapper {
     const output = outputText(block.content);
     tool.ended = true;
     this.#noteSilentExit(block.content);
-    if (block.is_error && output.includes("Request interrupted")) return [];
-    return this.#builder.toolEnded(
-      id,
-      tool.name,
-      tool.args,
-      output,
-      block.is_error === true,
-    );
+    const failed = block.is_error === true;
+    if (failed && output.includes("Request interrupted")) return [];
+    // What the CLI tells the model of a tool that an interrupt came upon is not meant for the reader.
+    const told = failed && REJECTED.test(output) ? "The turn was ended first" : output;
+    return this.#builder.toolEnded(id, tool.name, tool.args, told, failed);
   }
 
   #startTool(

@@ -205,6 +205,22 @@ Deno.test("TurnMapper.take() ends a turn with result, session and usage", () => 
   );
 });
 
+Deno.test("TurnMapper.take() keeps to itself what the CLI tells the model of an interrupted tool", () => {
+  const end = (content: string) => {
+    const events = feed(
+      mapper(),
+      assistant([{ type: "tool_use", id: "t1", name: "Bash", input: {} }]),
+      toolResult("t1", content, true),
+    );
+    const item = events.at(-1)?.data["item"] as Record<string, unknown> | undefined;
+    return [item?.["status"], item?.["output"]];
+  };
+  const words = "The user doesn't want to proceed with this tool use. The tool use was rejected …";
+  assertEquals(end(words), ["failed", "The turn was ended first"]);
+  assertEquals(end("Exit code 1"), ["failed", "Exit code 1"]);
+  assertEquals(end("[Request interrupted by user for tool use]"), [undefined, undefined]);
+});
+
 Deno.test("TurnMapper.take() tells a subagent's tool whole, and not as one that streams", () => {
   const events = feed(
     mapper(),
