@@ -25,6 +25,7 @@ export interface ResponseEvent {
 
 /** Codes a server's pages know how to explain. */
 export type ErrorCode =
+  | "content_filter"
   | "context_length_exceeded"
   | "execution_error"
   | "forbidden"

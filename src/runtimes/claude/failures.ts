@@ -9,6 +9,8 @@ export interface Failure {
 }
 
 interface Rule {
+  /** Why the model stopped. */
+  readonly stop?: string;
   readonly statuses?: readonly number[];
   readonly pattern?: RegExp;
   readonly code: ErrorCode;
@@ -17,6 +19,17 @@ interface Rule {
 
 /** The first rule that fits wins: texts say more than statuses, so they come first. */
 const RULES: readonly Rule[] = [
+  {
+    stop: "refusal",
+    pattern: /violate our usage policy/i,
+    code: "content_filter",
+    words: "The model's server refused the request for its contents",
+  },
+  {
+    pattern: /output token maximum/i,
+    code: "execution_error",
+    words: "The answer became longer than the model may write at once",
+  },
   {
     pattern: /not logged in|please run \/login/i,
     code: "forbidden",
@@ -92,6 +105,7 @@ export function describeFailure(result: ResultMessage): Failure {
   }
   const status = result.api_error_status ?? statusIn(detail);
   const rule = RULES.find((r) =>
+    (r.stop !== undefined && r.stop === result.stop_reason) ||
     (r.pattern?.test(detail) ?? false) ||
     (status !== null && (r.statuses?.includes(status) ?? false))
   );

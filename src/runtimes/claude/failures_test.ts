@@ -50,6 +50,16 @@ const CASES: [Record<string, unknown>, string, string][] = [
     "network_error",
     "connection to the model failed",
   ],
+  [
+    { result: "API Error: Unable to respond", stop_reason: "refusal" },
+    "content_filter",
+    "refused the request for its contents: Unable to respond",
+  ],
+  [
+    { result: "API Error: Claude's response exceeded the 64000 output token maximum." },
+    "execution_error",
+    "longer than the model may write",
+  ],
   [{ subtype: "error_max_turns" }, "execution_error", "number of steps"],
   [
     { subtype: "error_during_execution", errors: ["boom", 7] },

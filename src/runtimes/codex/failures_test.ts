@@ -13,6 +13,9 @@ Deno.test("describeFailure() finds code and words for what Codex says", () => {
     ["other", "unexpected status 404 Not Found", "model_unavailable"],
     ["other", "Missing environment variable: `X`", "forbidden"],
     ["other", "stream disconnected: idle timeout waiting for SSE", "timeout_error"],
+    ["cyberPolicy", "no", "content_filter"],
+    ["other", "Incomplete response returned, reason: content_filter", "content_filter"],
+    ["other", "Incomplete response returned, reason: max_output_tokens", "execution_error"],
     ["brandNew", "", "execution_error"],
     [null, "boom", "execution_error"],
   ];
@@ -24,9 +27,21 @@ Deno.test("describeFailure() finds code and words for what Codex says", () => {
 });
 
 Deno.test("describeRetry() names reason and attempt", () => {
-  const error = {
-    message: "Reconnecting... 2/4",
-    codexErrorInfo: { responseStreamDisconnected: { httpStatusCode: 503 } },
-  };
-  assertMatch(describeRetry(error), /^The model's server failed \(503\).*attempt 2 of 4/);
+  const words = (status: number | null, additionalDetails = "") =>
+    describeRetry({
+      message: "Reconnecting... 2/4",
+      codexErrorInfo: { responseStreamDisconnected: { httpStatusCode: status } },
+      additionalDetails,
+    });
+  assertMatch(words(500), /^The model's server failed \(500\); .*\(attempt 2 of 4\)\.\n$/);
+  assertMatch(words(503), /^The model is overloaded \(503\)/);
+  assertMatch(words(401), /^The model's server refused the key or login \(401\)/);
+  assertMatch(words(429), /^The model asks for a pause \(429\)/);
+  assertMatch(words(null), /^The connection to the model was lost/);
+  assertMatch(words(null, "stream disconnected before completion"), /^The connection/);
+  assertMatch(
+    words(null, "We’re currently experiencing high demand"),
+    /^The model's server failed;/,
+  );
+  assertMatch(words(null, "Incomplete response returned"), /^The model's answer was cut short/);
 });
