@@ -46,6 +46,8 @@ export class TurnMapper {
 
   /** Set by the message that ends the turn. */
   outcome: TurnOutcome | null = null;
+  /** Some of what the server said could not be read, so the end of a tool may be missing. */
+  incomplete = false;
 
   /** @param newBlockId Makes ids of blocks. @default random ones */
   constructor(builder: ResponseBuilder, threadId: string, newBlockId: () => string = blockId) {
@@ -227,8 +229,11 @@ export class TurnMapper {
       this.outcome = { kind: "failed", failure: describeFailure(error ?? this.#error) };
       return [];
     }
+    const words = this.incomplete
+      ? "How it ended could not be read"
+      : "It goes on after the end of the turn";
     const events = [...this.#tools].flatMap(([id, { name, args }]) =>
-      this.#builder.toolEnded(id, name, args, "It goes on after the end of the turn", false)
+      this.#builder.toolEnded(id, name, args, words, this.incomplete)
     );
     this.#tools.clear();
     this.outcome = {

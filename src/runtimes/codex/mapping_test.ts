@@ -121,6 +121,15 @@ Deno.test("TurnMapper: tools of every kind begin and end once, whatever is told 
   ]);
 });
 
+Deno.test("TurnMapper: a tool whose end could not be read does not go on", () => {
+  const m = mapper();
+  m.item("started", "commandExecution", "1", { command: "serve" });
+  m.turn.incomplete = true;
+  m.end();
+  const ends = golden(m.events).filter(([name]) => name === "output_item.done");
+  assertEquals(ends, [["output_item.done", "1", "failed", "How it ended could not be read"]]);
+});
+
 Deno.test("TurnMapper: reasoning that was not streamed is told at its end", () => {
   const m = mapper();
   m.say("item/reasoning/summaryTextDelta", { itemId: "r", delta: "One", summaryIndex: 0 });
