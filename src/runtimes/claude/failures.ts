@@ -149,6 +149,8 @@ export function describeRetry(
     ? "The model asks for a pause (429)"
     : status === 401 || status === 403
     ? `The model's server refused the key or login (${status})`
+    : status === 502 || status === 504
+    ? `The model's server cannot be reached (${status})`
     : `The model's server failed (${status})`;
   const wait = delayMs === null ? "" : ` in ${seconds(delayMs)}`;
   const count = attempt === null
@@ -175,8 +177,12 @@ function statusIn(detail: string): number | null {
   return match ? Number(match) : null;
 }
 
+/** Where the forwarder listens; it tells people nothing. */
+const OWN_ADDRESS = / If it persists, check your inference gateway \(127\.0\.0\.1:\d+\)\./;
+
 function join(words: string, detail: string): string {
   const rest = detail
+    .replace(OWN_ADDRESS, "")
     .replace(/^Failed to authenticate\.\s*/, "")
     .replace(/^API Error:\s*(?:\d{3}\s+)?/, "");
   return rest === "" || rest === words ? words : `${words}: ${rest}`;

@@ -85,6 +85,12 @@ const RULES: readonly Rule[] = [
     words: "The model's server refused the request",
   },
   { infos: ["internalServerError"], code: "provider_error", words: "The model's server failed" },
+  {
+    pattern:
+      /unable to connect|error sending request|stream (?:disconnected|closed)|transport error/i,
+    code: "network_error",
+    words: "The connection to the model failed",
+  },
 ];
 
 const CONNECTION = [
@@ -93,6 +99,8 @@ const CONNECTION = [
   "responseStreamDisconnected",
   "responseTooManyFailedAttempts",
 ];
+/** Where the forwarder listens; it tells people nothing. */
+const OWN_ADDRESS = /,? url: http:\/\/127\.0\.0\.1:\d+\/\S*/g;
 
 /** Words for a turn that failed; null: Codex gave no reason. */
 export function describeFailure(error: TurnError | null | undefined): Failure {
@@ -147,6 +155,9 @@ function retryReason(error: TurnError): string {
       return `The model's server refused the key or login (${status})`;
     case 429:
       return "The model asks for a pause (429)";
+    case 502:
+    case 504:
+      return `The model's server cannot be reached (${status})`;
     case 503:
     case 529:
       return `The model is overloaded (${status})`;
@@ -170,7 +181,7 @@ function detailOf({ message, additionalDetails }: TurnError): string {
   const more = additionalDetails && !message.includes(additionalDetails)
     ? ` (${additionalDetails})`
     : "";
-  return (said(message) + more).trim().slice(0, 1500);
+  return (said(message) + more).replace(OWN_ADDRESS, "").trim().slice(0, 1500);
 }
 
 const answer = z.looseObject({ error: z.looseObject({ message: z.string() }) });

@@ -16,6 +16,12 @@ Deno.test("describeFailure() finds code and words for what Codex says", () => {
     ["cyberPolicy", "no", "content_filter"],
     ["other", "Incomplete response returned, reason: content_filter", "content_filter"],
     ["other", "Incomplete response returned, reason: max_output_tokens", "execution_error"],
+    ["other", "stream disconnected before completion: Transport error: reset", "network_error"],
+    [
+      { httpConnectionFailed: { httpStatusCode: 502 } },
+      "unexpected status 502 Bad Gateway: Unable to connect to the model's server: refused",
+      "network_error",
+    ],
     ["brandNew", "", "execution_error"],
     [null, "boom", "execution_error"],
   ];
@@ -24,6 +30,11 @@ Deno.test("describeFailure() finds code and words for what Codex says", () => {
     assertEquals(describeFailure(error).code, code, JSON.stringify([info, message]));
   }
   assertEquals(describeFailure(null).message, "Codex turn failed");
+  const message = "unexpected status 401 Unauthorized: no, url: http://127.0.0.1:4711/responses";
+  assertEquals(
+    describeFailure({ message, codexErrorInfo: "unauthorized" }).message,
+    "The model's server refused the key or login: unexpected status 401 Unauthorized: no",
+  );
 });
 
 Deno.test("describeRetry() names reason and attempt", () => {
@@ -35,6 +46,7 @@ Deno.test("describeRetry() names reason and attempt", () => {
     });
   assertMatch(words(500), /^The model's server failed \(500\); .*\(attempt 2 of 4\)\.\n$/);
   assertMatch(words(503), /^The model is overloaded \(503\)/);
+  assertMatch(words(502), /^The model's server cannot be reached \(502\)/);
   assertMatch(words(401), /^The model's server refused the key or login \(401\)/);
   assertMatch(words(429), /^The model asks for a pause \(429\)/);
   assertMatch(words(null), /^The connection to the model was lost/);
