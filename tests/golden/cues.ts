@@ -1,8 +1,7 @@
 /** What is done to a turn that runs. */
-import { allProcesses, directoryOf } from "../support/processes.ts";
 import { exists } from "../e2e/workdir_turn.ts";
 import { until } from "../e2e/fixture.ts";
-import type { Cue, LiveTurn } from "./stage.ts";
+import { agentsOf, type Cue, type LiveTurn } from "./stage.ts";
 
 /** The server cancels the turn. */
 export function cancel({ cast, request: { task_id, subtask_id } }: LiveTurn): void {
@@ -15,11 +14,8 @@ export function closeSession({ cast, request }: LiveTurn): void {
 }
 
 /** The agent's program gets a signal. */
-export function signalAgent({ agent, workdir }: LiveTurn, signal: Deno.Signal): void {
-  const wanted = agent === "claude" ? /^\S*claude .*stream-json/ : /codex .*app-server/;
-  const found = allProcesses().filter(({ pid, command }) =>
-    wanted.test(command) && directoryOf(pid) === workdir
-  );
+export function signalAgent(turn: LiveTurn, signal: Deno.Signal): void {
+  const found = agentsOf(turn);
   if (found.length !== 1) throw new Error(`Found ${found.length} agents: ${JSON.stringify(found)}`);
   Deno.kill(found[0]!.pid, signal);
 }

@@ -23,35 +23,42 @@ const server = (...replies: FormReply[]) => ({ forms }: Cast) => {
 const wasCalled = (times: number) => ({ cast: { forms } }: LiveTurn) =>
   assertEquals(forms.calls, Array.from({ length: times }, () => FORM));
 
+const question = {
+  golden: "claude/form",
+  prompt: claude({ text: "I have to ask. ", ...ask("toolu_q1") }, say("Blue it is.")),
+  bot: server("waiting"),
+  check: wasCalled(1),
+};
+const answer = {
+  golden: "claude/form_answer",
+  prompt: "The blue one",
+  bot: server("waiting"),
+  fields: {
+    interactive_form_answer: {
+      type: "interactive_form_question",
+      tool_use_id: "toolu_q1",
+      task_id: 1,
+      subtask_id: 2,
+      answers: { a: "the blue one" },
+      success: true,
+      status: "answered",
+      message: "",
+    },
+  },
+  check: ({ cast }: LiveTurn) => {
+    const body = JSON.stringify(cast.model.scripted().at(-1)?.body?.messages);
+    assertEquals([body.includes("the blue one"), body.includes("The blue one")], [true, false]);
+  },
+};
 stage.test(
   "a form ends the turn without a text, and the answer goes on behind it",
-  {
-    golden: "claude/form",
-    prompt: claude({ text: "I have to ask. ", ...ask("toolu_q1") }, say("Blue it is.")),
-    bot: server("waiting"),
-    check: wasCalled(1),
-  },
-  {
-    golden: "claude/form_answer",
-    prompt: "The blue one",
-    bot: server("waiting"),
-    fields: {
-      interactive_form_answer: {
-        type: "interactive_form_question",
-        tool_use_id: "toolu_q1",
-        task_id: 1,
-        subtask_id: 2,
-        answers: { a: "the blue one" },
-        success: true,
-        status: "answered",
-        message: "",
-      },
-    },
-    check: ({ cast }) => {
-      const body = JSON.stringify(cast.model.scripted().at(-1)?.body?.messages);
-      assertEquals([body.includes("the blue one"), body.includes("The blue one")], [true, false]);
-    },
-  },
+  question,
+  answer,
+);
+stage.test(
+  "the answer to a form goes on also when the agent was gone",
+  question,
+  { ...answer, resumed: true },
 );
 stage.test("a form that is wrong is asked for again in the same turn", {
   golden: "claude/form_corrected",

@@ -2,13 +2,16 @@
  * Plays scenarios on a real device and compares what its backend received with golden files. The tests of
  * one file share a device: each turn is a task of its own, with its own directory and agent.
  */
+import * as z from "zod";
 import { codexBinary } from "../support/codex_cli.ts";
 import { type ExecutionRequest, executionRequest } from "../support/execution_request.ts";
 import { FormServer } from "../support/form_server.ts";
 import { HttpMcpServer } from "../support/mcp_server.ts";
+import { allProcesses, directoryOf, type ProcessInfo } from "../support/processes.ts";
 import { ResponsesModel } from "../support/responses_model.ts";
 import type { RecordedEvent } from "../support/stub_types.ts";
 import { assertEquals } from "../support/assert.ts";
+import { poll } from "../support/waiting.ts";
 import {
   type DeviceFixture,
   type FixtureOptions,
@@ -67,6 +70,8 @@ export interface Turn {
   readonly env?: Readonly<Record<string, string>>;
   /** Members of the model's configuration of Codex. */
   readonly model?: Fields;
+  /** The agent of the turn before is gone, and the conversation is resumed by another process. */
+  readonly resumed?: boolean;
   readonly cues?: readonly Cue[];
   /** What must be true beside the events. */
   readonly check?: (turn: LiveTurn) => void | Promise<void>;
@@ -140,6 +145,7 @@ export class Stage {
     const events = () => eventsOf(cast, subtask_id);
     const live = { cast, agent, request, workdir: workdirOf(cast.world, task_id), events } as const;
     const { backend } = cast;
+    if (turn.resumed) await endSession(cast, task_id);
     backend.execute(request);
     for (const { event, nth = 0, then } of turn.cues ?? []) {
       const found = () => events().filter((record) => record.event === event)[nth];
@@ -152,6 +158,26 @@ export class Stage {
     this.#ended.set(subtask_id, events().length);
     return task_id;
   }
+}
+
+const status = z.looseObject({ hosts: z.array(z.looseObject({ task_id: z.number() })) });
+
+/** Closes the session of a task, and waits until the device has forgotten it. */
+async function endSession({ backend, world }: Cast, taskId: number): Promise<void> {
+  backend.closeSession(taskId);
+  const gone = async () => {
+    const { stdout } = await world.run(["status", "--json"], {}, LONG);
+    return status.parse(JSON.parse(stdout)).hosts.every(({ task_id }) => task_id !== taskId);
+  };
+  await poll(gone, LONG, "the end of the session");
+}
+
+/** Processes of the turn's agent. */
+export function agentsOf({ agent, workdir }: Pick<LiveTurn, "agent" | "workdir">): ProcessInfo[] {
+  const wanted = agent === "claude" ? /^\S*claude .*stream-json/ : /codex .*app-server/;
+  return allProcesses().filter(({ pid, command }) =>
+    wanted.test(command) && directoryOf(pid) === workdir
+  );
 }
 
 /** Every event of a turn as it came, also what a backend would refuse. */
