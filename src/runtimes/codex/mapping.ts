@@ -221,21 +221,15 @@ export class TurnMapper {
   }
 
   #end(status: string, error: TurnError | null): ResponseEvent[] {
-    if (status === "interrupted") {
-      this.outcome = { kind: "interrupted" };
-      return [];
-    }
+    const events = [...this.#messages.values()].filter(({ block }) => block !== null)
+      .flatMap((message) => this.#block(message, true));
+    this.#messages.clear();
     if (status !== "completed") {
-      this.outcome = { kind: "failed", failure: describeFailure(error ?? this.#error) };
-      return [];
+      this.outcome = status === "interrupted"
+        ? { kind: "interrupted" }
+        : { kind: "failed", failure: describeFailure(error ?? this.#error) };
+      return [...events, ...this.#endTools("The turn was ended first", true)];
     }
-    const words = this.incomplete
-      ? "How it ended could not be read"
-      : "It goes on after the end of the turn";
-    const events = [...this.#tools].flatMap(([id, { name, args }]) =>
-      this.#builder.toolEnded(id, name, args, words, this.incomplete)
-    );
-    this.#tools.clear();
     this.outcome = {
       kind: "completed",
       completion: {
@@ -244,6 +238,20 @@ export class TurnMapper {
         extra: { executor_session: { agent: "CodeX", threadId: this.#threadId } },
       },
     };
+    return [
+      ...events,
+      ...this.incomplete
+        ? this.#endTools("How it ended could not be read", true)
+        : this.#endTools("It goes on after the end of the turn", false),
+    ];
+  }
+
+  /** Ends what is open, for a page would show it as running for ever. */
+  #endTools(output: string, failed: boolean): ResponseEvent[] {
+    const events = [...this.#tools].flatMap(([id, { name, args }]) =>
+      this.#builder.toolEnded(id, name, args, output, failed)
+    );
+    this.#tools.clear();
     return events;
   }
 }
