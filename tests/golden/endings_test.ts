@@ -1,7 +1,7 @@
 /** Ends other than an answer: what a backend receives when a turn is stopped, refused or too long. */
 import { callTool, say, script as claude } from "../support/model.ts";
 import { script as codex } from "../support/responses_model.ts";
-import { cancel, closeSession, inCommand, inText, signalAgent } from "./cues.ts";
+import { cancel, closeSession, inCommand, inText } from "./cues.ts";
 import { Stage } from "./stage.ts";
 
 const stage = new Stage();
@@ -35,6 +35,11 @@ stage.test("a cancel in a command ends the turn as cancelled", {
   prompt: commandOfCodex,
   cues: [inCommand(cancel)],
 });
+stage.test("a cancel while it says what it does ends the block", {
+  golden: "codex/interrupt_commentary",
+  prompt: codex({ text: LONG_TEXT, phase: "commentary", chunkSize: 5, gapMs: 50 }),
+  cues: [{ event: "response.block.updated", nth: 2, then: cancel }],
+});
 stage.test("closing the session ends its turn as cancelled", {
   golden: "claude/close_session",
   prompt: slowClaude,
@@ -44,12 +49,6 @@ stage.test("closing the session ends its turn as cancelled", {
   golden: "codex/close_session",
   prompt: slowCodex,
   cues: [inText(3, closeSession)],
-});
-
-stage.test("an agent that somebody interrupts on the device ends its turn as cancelled", {
-  golden: "claude/interrupt_on_device",
-  prompt: slowClaude,
-  cues: [inText(3, (turn) => signalAgent(turn, "SIGINT"))],
 });
 
 stage.test("a refusal of the model is an error of its contents", {

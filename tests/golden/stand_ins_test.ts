@@ -1,4 +1,7 @@
-/** Output of an agent that is very long: cut to what a frame takes, or refused, but never the end of the device. */
+/**
+ * What the real CLIs cannot be made to print when it is wanted, by stand-ins: lines of 50 MB and more, an
+ * interrupt that nobody has asked for.
+ */
 import { fromFileUrl } from "../../src/platform/std/path.ts";
 import { Stage } from "./stage.ts";
 
@@ -22,5 +25,9 @@ stage.test("a line longer than is read ends the agent and the turn with an error
 stage.test("a line longer than is read is left out, and the turn goes on", {
   golden: "codex/line_too_long",
   prompt: "units=70000000",
+});
+stage.test("an agent that says it was interrupted ends its turn as cancelled", {
+  golden: "claude/interrupt_unasked",
+  prompt: "aborted",
 });
 stage.close();

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Stands in for the Codex CLI where a line of its output must be longer than it can be made to print: one turn with a
-# command whose output has so many letters as the prompt says (`units=N`).
+# Stands in for the Codex CLI, for one turn with a command whose output has so many letters as the prompt says
+# (`units=N`).
 if [[ $1 == --version ]]; then
   echo "codex-cli 0.169.0"
   exit
