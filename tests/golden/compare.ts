@@ -207,8 +207,20 @@ function argumentPieces(wanted: Expected, pieces: readonly Received[], bindings:
         : null);
     if (mismatch) return { fault: { piece, why: words(mismatch) }, whole };
     if (told && !summary) return { fault: { piece, why: "arguments_summary is there" }, whole };
+    if (told && !isJsonOf(whole, arguments_summary)) {
+      return { fault: { piece, why: "arguments_summary is not what came so far" }, whole };
+    }
   }
   return { fault: null, whole };
+}
+
+function isJsonOf(text: string, value: unknown): boolean {
+  try {
+    return JSON.stringify(JSON.parse(text)) === JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
 }
 
 /** Each update of a block holds the text so far. */

@@ -68,6 +68,42 @@ stage.test("a command that is not allowed fails, and the turn goes on", {
   cues: [answer("deny", { message: "not here" })],
   check: fileMade(false),
 });
+stage.test(
+  "what is allowed for the conversation is not asked again",
+  {
+    golden: "claude/permission_always",
+    prompt: claude(
+      callTool("Bash", { command: "touch made" }),
+      callTool("Bash", { command: "touch made" }),
+      say("Done."),
+    ),
+    fields: ASK,
+    cues: [answer("allow_always")],
+    check: fileMade(true),
+  },
+  {
+    golden: "claude/permission_by_rule",
+    prompt: touch,
+    fields: { ...ASK, permission_rules: [{ tool: "Bash", match: "touch made" }] },
+  },
+);
+stage.test("a file waits for the person before it is changed", {
+  golden: "codex/permission_file_change",
+  prompt: codex(
+    {
+      tools: [{
+        name: "exec_command",
+        input: {
+          cmd: "apply_patch <<'EOF'\n*** Begin Patch\n*** Add File: made\n+x\n*** End Patch\nEOF",
+        },
+      }],
+    },
+    { text: "Done." },
+  ),
+  fields: ASK,
+  cues: [answer("allow")],
+  check: fileMade(true),
+});
 stage.test("a question that nobody has answered is withdrawn when the turn is cancelled", {
   golden: "claude/permission_cancel",
   prompt: touch,

@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import { codexBinary } from "../support/codex_cli.ts";
-import { type ExecutionRequest, executionRequest } from "../support/execution_request.ts";
+import { type ExecutionRequest, executionRequest, freshId } from "../support/execution_request.ts";
 import { FormServer } from "../support/form_server.ts";
 import { HttpMcpServer } from "../support/mcp_server.ts";
 import { allProcesses, directoryOf, type ProcessInfo } from "../support/processes.ts";
@@ -84,7 +84,6 @@ export class Stage {
   /** Turns that have ended, by the number of their events. */
   readonly #ended = new Map<number, number>();
 
-  /** @param words What Claude's model says for `⟦name⟧`. */
   constructor(private readonly options: FixtureOptions = {}) {
     Deno.test.afterAll(() => this.#stack.disposeAsync());
   }
@@ -93,11 +92,11 @@ export class Stage {
   test(does: string, ...turns: readonly [Turn, ...Turn[]]): void {
     const files = [...new Set(turns.map(({ golden }) => golden))].join(", ");
     this.#register(`golden ${files}: ${does}`, async (cast) => {
-      let taskId: number | undefined;
+      const taskId = freshId();
       try {
-        for (const turn of turns) taskId = await this.#play(cast, turn, taskId);
+        for (const turn of turns) await this.#play(cast, turn, taskId);
       } finally {
-        if (taskId !== undefined) cast.backend.closeSession(taskId);
+        cast.backend.closeSession(taskId);
       }
     });
   }
@@ -138,14 +137,14 @@ export class Stage {
     return { ...fixture, responses, mcp, forms };
   }
 
-  async #play(cast: Cast, turn: Turn, taskId?: number): Promise<number> {
+  async #play(cast: Cast, turn: Turn, taskId: number): Promise<void> {
     const agent = turn.golden.startsWith("claude/") ? "claude" : "codex";
     const request = requestOf(cast, agent, turn, taskId);
-    const { task_id, subtask_id } = request;
+    const { subtask_id } = request;
     const events = () => eventsOf(cast, subtask_id);
-    const live = { cast, agent, request, workdir: workdirOf(cast.world, task_id), events } as const;
+    const live = { cast, agent, request, workdir: workdirOf(cast.world, taskId), events } as const;
     const { backend } = cast;
-    if (turn.resumed) await endSession(cast, task_id);
+    if (turn.resumed) await endSession(cast, taskId);
     backend.execute(request);
     for (const { event, nth = 0, then } of turn.cues ?? []) {
       const found = () => events().filter((record) => record.event === event)[nth];
@@ -156,7 +155,6 @@ export class Stage {
     await compareWith(turn.golden, live);
     await turn.check?.(live);
     this.#ended.set(subtask_id, events().length);
-    return task_id;
   }
 }
 
@@ -203,9 +201,9 @@ async function compareWith(golden: string, turn: LiveTurn): Promise<void> {
   }
 }
 
-function requestOf(cast: Cast, agent: Agent, turn: Turn, taskId?: number): ExecutionRequest {
+function requestOf(cast: Cast, agent: Agent, turn: Turn, taskId: number): ExecutionRequest {
   const request = executionRequest({
-    ...(taskId !== undefined && { task_id: taskId }),
+    task_id: taskId,
     prompt: turn.prompt,
     model: { baseUrl: cast.model.url },
   });
