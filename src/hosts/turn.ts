@@ -335,7 +335,7 @@ export class Turn {
       case "failed":
         return (b) => b.error(finish.failure.message, finish.failure.code);
       case "interrupted":
-        return (b) => b.incomplete("interrupted");
+        return (b) => b.incomplete();
       case "unknown_session":
         return (b) => b.error("The agent does not know the conversation any more");
       case "exit": {

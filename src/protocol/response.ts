@@ -25,6 +25,7 @@ export interface ResponseEvent {
 
 /** Codes a server's pages know how to explain. */
 export type ErrorCode =
+  | "content_filter"
   | "context_length_exceeded"
   | "execution_error"
   | "forbidden"
@@ -179,19 +180,36 @@ export class ResponseBuilder {
     return this.#open("response.input.added", { input_id: input.input_id, text: input.text });
   }
 
+  /** A tool call begins; its arguments follow in pieces. `id` must not be blank. */
+  toolStarted(id: string, name: string): ResponseEvent[] {
+    return this.#toolAdded(id, name, { argument_status: "streaming", arguments_summary: {} });
+  }
+
   /**
-   * A tool call begins; its arguments follow. `id` must not be blank.
+   * A tool call begins whose arguments are known as a whole. `id` must not be blank.
    *
    * @param displayName What people are shown instead of `name`.
    */
-  toolStarted(id: string, name: string, displayName?: string): ResponseEvent[] {
+  toolCalled(
+    id: string,
+    name: string,
+    args: Record<string, unknown>,
+    displayName?: string,
+  ): ResponseEvent[] {
+    return [
+      ...this.#toolAdded(id, name, displayName === undefined ? {} : { display_name: displayName }),
+      ...this.toolArgumentsDelta(id, JSON.stringify(args), args),
+      // Until it is said that they are complete, a page shows a tool that is still being written.
+      ...this.toolArguments(id, args),
+    ];
+  }
+
+  #toolAdded(id: string, name: string, more: Record<string, unknown>): ResponseEvent[] {
     return this.#open("response.output_item.added", {
       response_id: this.run.response_id,
       output_index: this.#state.tool_index,
       item: { type: "function_call", id, call_id: id, name, arguments: "" },
-      argument_status: "streaming",
-      arguments_summary: {},
-      ...(displayName !== undefined && { display_name: displayName }),
+      ...more,
     });
   }
 

@@ -103,10 +103,28 @@ Deno.test("ResponseBuilder numbers tools from 1 and advances when one has ended"
   assertEquals(b.toolStarted("toolu_2", "Bash")[0]?.data["output_index"], 2);
 });
 
-Deno.test("ResponseBuilder writes blocks and display names in the shapes of the protocol", () => {
+Deno.test("ResponseBuilder tells a call whose arguments are whole without saying that they stream", () => {
   const b = new ResponseBuilder(RUN);
-  assertEquals(b.toolStarted("t1", "bash", "Shell")[0]?.data["display_name"], "Shell");
-  assert(!("display_name" in (b.toolStarted("t2", "bash")[0]?.data ?? {})));
+  const args = { command: "ls" };
+  const place = { response_id: RUN.response_id, output_index: 1 };
+  const [added, ...rest] = b.toolCalled("t1", "bash", args, "Shell").map(({ data }) => data);
+  assertEquals(added, {
+    type: "response.output_item.added",
+    ...place,
+    item: { type: "function_call", id: "t1", call_id: "t1", name: "bash", arguments: "" },
+    display_name: "Shell",
+  });
+  const json = JSON.stringify(args);
+  const of = { ...place, item_id: "t1", arguments_summary: args };
+  assertEquals(rest, [
+    { type: "response.function_call_arguments.delta", ...of, delta: json },
+    { type: "response.function_call_arguments.done", ...of, arguments: json },
+  ]);
+  assert(!("display_name" in (b.toolCalled("t2", "bash", {})[0]?.data ?? {})));
+});
+
+Deno.test("ResponseBuilder writes blocks in the shapes of the protocol", () => {
+  const b = new ResponseBuilder(RUN);
   assertEquals(b.blockStarted("codex-commentary-0a1b2c3d4e5f", 1767600000123), [{
     event: "response.block.created",
     data: {

@@ -40,9 +40,33 @@ export async function withDevice(
   options: FixtureOptions,
   test: (fixture: DeviceFixture) => Promise<void>,
 ): Promise<void> {
-  await using model = await startModel({ words: options.words ?? {} });
-  await using backend = await startStubBackend({ syncCapabilities: false, ...options.stub });
-  await using world = await createWorld();
+  await using stack = new AsyncDisposableStack();
+  const fixture = await startDevice(options, stack);
+  try {
+    await test(fixture);
+  } catch (error) {
+    throw withLog(error, fixture);
+  }
+}
+
+/** The error with what the device said, which is worth more than the assertion alone. */
+export function withLog(error: unknown, { daemon }: DeviceFixture): Error {
+  const tail = daemon.lines.slice(-30).map((line) => line.text).join("\n");
+  return new Error(`${error instanceof Error ? error.stack : error}\n--- device\n${tail}`);
+}
+
+/**
+ * Starts a device, its backend and its model, and waits for the registration.
+ *
+ * @param stack Ends all of it.
+ */
+export async function startDevice(
+  options: FixtureOptions,
+  stack: AsyncDisposableStack,
+): Promise<DeviceFixture> {
+  const model = stack.use(await startModel({ words: options.words ?? {} }));
+  const backend = stack.use(await startStubBackend({ syncCapabilities: false, ...options.stub }));
+  const world = stack.use(await createWorld());
   const binary = await claudeBinary();
   const startDaemon = async (extra: Record<string, string> = {}) => {
     const registrations = [...backend.devices.values()][0]?.registrations.length ?? 0;
@@ -59,7 +83,7 @@ export async function withDevice(
     await backend.waitDevice(LONG, registrations + 1);
     return program;
   };
-  const fixture: DeviceFixture = {
+  return {
     world,
     backend,
     model,
@@ -68,13 +92,6 @@ export async function withDevice(
       executionRequest({ ...ids, prompt, model: { baseUrl: model.url } }),
     startDaemon,
   };
-  try {
-    await test(fixture);
-  } catch (error) {
-    // What the device said is worth more than the assertion alone.
-    const tail = fixture.daemon.lines.slice(-30).map((line) => line.text).join("\n");
-    throw new Error(`${error instanceof Error ? error.stack : error}\n--- device\n${tail}`);
-  }
 }
 
 /** Pids of the agents' CLIs of a world. */

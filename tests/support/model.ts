@@ -248,7 +248,8 @@ class Model implements LoopbackModel {
       if (entry.prompt !== personText(holder)) return this.fallback;
       return { status: 400, message: `The script has no step ${number}` };
     }
-    const key = `${entry.session} ${at} ${number}`;
+    // Not by its place: that changes when the conversation is summarised.
+    const key = `${entry.session} ${number} ${personText(holder)}`;
     entry.step = number;
     entry.attempt = this.#attempts.get(key) ?? 0;
     this.#attempts.set(key, entry.attempt + 1);

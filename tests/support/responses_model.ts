@@ -220,6 +220,7 @@ function* eventsOf(step: PlainStep, entry: LoggedRequest): Iterable<Json> {
     const content = [{ type: "output_text", text }];
     yield { type: "response.output_item.done", output_index: index++, item: { ...item, content } };
   }
+  if (step.refusal) yield* refusalOf(step.refusal, `rf_${id}`, index++);
   for (const [number, tool] of (step.tools ?? []).entries()) {
     const item = {
       type: "function_call",
@@ -233,7 +234,19 @@ function* eventsOf(step: PlainStep, entry: LoggedRequest): Iterable<Json> {
   }
   const { input_tokens, output_tokens } = step.usage ?? { input_tokens: 100, output_tokens: 20 };
   const usage = { input_tokens, output_tokens, total_tokens: input_tokens + output_tokens };
-  yield { type: "response.completed", response: { id, usage } };
+  if (step.incomplete) {
+    const response = { id, usage, incomplete_details: { reason: step.incomplete } };
+    yield { type: "response.incomplete", response };
+  } else yield { type: "response.completed", response: { id, usage } };
+}
+
+function* refusalOf(refusal: string, id: string, index: number): Iterable<Json> {
+  const item = { type: "message", id, role: "assistant" };
+  const place = { item_id: id, output_index: index, content_index: 0 };
+  yield { type: "response.output_item.added", output_index: index, item: { ...item, content: [] } };
+  yield { type: "response.refusal.delta", ...place, delta: refusal };
+  const content = [{ type: "refusal", refusal }];
+  yield { type: "response.output_item.done", output_index: index, item: { ...item, content } };
 }
 
 function* reasoning(parts: readonly string[], id: string, index: number): Iterable<Json> {

@@ -21,6 +21,8 @@ const message = z.strictObject({
 const stepFields = {
   /** Visible text of the answer. */
   text: z.string().optional(),
+  /** So many letters instead of `text`. */
+  units: z.int().positive().optional(),
   /** Phase of the text. @default none */
   phase: message.shape.phase,
   /** Several messages instead of `text`. */
@@ -46,6 +48,10 @@ const stepFields = {
   stallAfter: z.int().nonnegative().optional(),
   /** End with `response.failed` after this many text deltas. */
   failAfter: z.int().nonnegative().optional(),
+  /** Words of a refusal, as the content of a message. */
+  refusal: z.string().optional(),
+  /** End with `response.incomplete` for this reason instead of `response.completed`. */
+  incomplete: z.enum(["max_output_tokens", "content_filter"]).optional(),
   usage: z.strictObject({
     input_tokens: z.int().nonnegative(),
     output_tokens: z.int().nonnegative(),
@@ -100,7 +106,9 @@ export function stepFor(step: Step, attempt: number): PlainStep {
 }
 
 /** The messages of a step. */
-export function messagesOf({ messages, text, phase }: PlainStep): z.infer<typeof message>[] {
+export function messagesOf(step: PlainStep): z.infer<typeof message>[] {
+  const { messages, units, phase } = step;
+  const text = units ? "x".repeat(units) : step.text;
   return messages ?? (text ? [{ text, ...(phase && { phase }) }] : []);
 }
 

@@ -9,6 +9,8 @@ export interface Failure {
 }
 
 interface Rule {
+  /** Why the model stopped. */
+  readonly stop?: string;
   readonly statuses?: readonly number[];
   readonly pattern?: RegExp;
   readonly code: ErrorCode;
@@ -17,6 +19,17 @@ interface Rule {
 
 /** The first rule that fits wins: texts say more than statuses, so they come first. */
 const RULES: readonly Rule[] = [
+  {
+    stop: "refusal",
+    pattern: /violate our usage policy/i,
+    code: "content_filter",
+    words: "The model's server refused the request for its contents",
+  },
+  {
+    pattern: /output token maximum/i,
+    code: "execution_error",
+    words: "The answer became longer than the model may write at once",
+  },
   {
     pattern: /not logged in|please run \/login/i,
     code: "forbidden",
@@ -92,6 +105,7 @@ export function describeFailure(result: ResultMessage): Failure {
   }
   const status = result.api_error_status ?? statusIn(detail);
   const rule = RULES.find((r) =>
+    (r.stop !== undefined && r.stop === result.stop_reason) ||
     (r.pattern?.test(detail) ?? false) ||
     (status !== null && (r.statuses?.includes(status) ?? false))
   );
@@ -135,6 +149,8 @@ export function describeRetry(
     ? "The model asks for a pause (429)"
     : status === 401 || status === 403
     ? `The model's server refused the key or login (${status})`
+    : status === 502 || status === 504
+    ? `The model's server cannot be reached (${status})`
     : `The model's server failed (${status})`;
   const wait = delayMs === null ? "" : ` in ${seconds(delayMs)}`;
   const count = attempt === null
@@ -161,8 +177,12 @@ function statusIn(detail: string): number | null {
   return match ? Number(match) : null;
 }
 
+/** Where the forwarder listens; it tells people nothing. */
+const OWN_ADDRESS = / If it persists, check your inference gateway \(127\.0\.0\.1:\d+\)\./;
+
 function join(words: string, detail: string): string {
   const rest = detail
+    .replace(OWN_ADDRESS, "")
     .replace(/^Failed to authenticate\.\s*/, "")
     .replace(/^API Error:\s*(?:\d{3}\s+)?/, "");
   return rest === "" || rest === words ? words : `${words}: ${rest}`;

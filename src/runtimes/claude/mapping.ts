@@ -40,8 +40,11 @@ interface Tool {
 
 /** Longest argument text that is parsed while it still grows, in UTF-16 units. */
 const MAX_PARSED_PARTIAL = 100_000;
+/** Text that is kept in case the last message brings none; a frame would not take more. */
+const MAX_SAID = 500_000;
 const TRANSIENT_FAULT =
   /API Error: (?:Cannot read properties of undefined|undefined is not an object)/;
+const REJECTED = /^The user doesn't want to proceed with this tool use/;
 const UNKNOWN_SESSION = /No conversation found with session ID/i;
 
 /** Turns the messages of one turn into events; see {@link TurnMapper.take}. */
@@ -51,6 +54,8 @@ export class TurnMapper {
   /** Tool id by block of a message that is being streamed. */
   readonly #blocks = new Map<string, string>();
   readonly #text = new RepeatFilter();
+  /** Text of the turn so far, up to {@link MAX_SAID}. */
+  #said = "";
   #silentExit: { reason: string } | null = null;
   #streaming = false;
   #sessionId: string | null = null;
@@ -140,7 +145,7 @@ export class TurnMapper {
     // A subagent talks to the agent, not to the reader.
     if (parent) return [];
     if (delta.type === "text_delta") {
-      return this.#builder.text(this.#text.streamed(delta.text ?? ""));
+      return this.#say(this.#text.streamed(delta.text ?? ""));
     }
     if (delta.type === "thinking_delta") {
       return this.#builder.reasoning(delta.thinking ?? "");
@@ -176,7 +181,7 @@ export class TurnMapper {
     const child = Boolean(message.parent_tool_use_id);
     return message.message.content.flatMap((block) => {
       if (block.type === "text" && !child && block.text) {
-        return this.#builder.text(this.#text.whole(block.text));
+        return this.#say(this.#text.whole(block.text));
       }
       if (block.type === "tool_use" && block.id) {
         return this.#wholeTool(block.id, block);
@@ -192,14 +197,16 @@ export class TurnMapper {
       if (known.ended || known.announced === JSON.stringify(args)) return [];
       return this.#announce(id, known, args);
     }
-    const started = this.#startTool(id, block.name ?? "", args);
-    const tool = this.#tools.get(id);
-    if (!tool) return started;
-    return [
-      ...started,
-      ...this.#builder.toolArgumentsDelta(id, JSON.stringify(args), args),
-      ...this.#announce(id, tool, args),
-    ];
+    if (id.trim() === "") return [];
+    const name = block.name ?? "";
+    const announced = JSON.stringify(args);
+    this.#tools.set(id, { name, args, partial: null, announced, ended: false });
+    return this.#builder.toolCalled(id, name, args);
+  }
+
+  #say(text: string): ResponseEvent[] {
+    if (this.#said.length < MAX_SAID) this.#said += text;
+    return this.#builder.text(text);
   }
 
   #user(message: UserMessage): ResponseEvent[] {
@@ -216,14 +223,11 @@ export class TurnMapper {
     const output = outputText(block.content);
     tool.ended = true;
     this.#noteSilentExit(block.content);
-    if (block.is_error && output.includes("Request interrupted")) return [];
-    return this.#builder.toolEnded(
-      id,
-      tool.name,
-      tool.args,
-      output,
-      block.is_error === true,
-    );
+    const failed = block.is_error === true;
+    if (failed && output.includes("Request interrupted")) return [];
+    // What the CLI tells the model of a tool that an interrupt came upon is not meant for the reader.
+    const told = failed && REJECTED.test(output) ? "The turn was ended first" : output;
+    return this.#builder.toolEnded(id, tool.name, tool.args, told, failed);
   }
 
   #startTool(
@@ -322,7 +326,8 @@ export class TurnMapper {
   #completion(message: ResultMessage, text: string): Completion {
     const silent = this.#silentExit;
     return {
-      text: text || "No result",
+      // The last message may be empty; what the reader has seen stays the answer.
+      text: text.trim() === "" ? this.#said || "No result" : text,
       ...(isObject(message.usage) && { usage: message.usage }),
       ...(message.stop_reason && { stop_reason: message.stop_reason }),
       extra: {
@@ -332,10 +337,8 @@ export class TurnMapper {
             sessionId: this.#sessionId,
           },
         }),
-        ...(silent && {
-          silent_exit: true,
-          silent_exit_reason: silent.reason,
-        }),
+        ...(silent && { silent_exit: true }),
+        ...(silent?.reason && { silent_exit_reason: silent.reason }),
       },
     };
   }

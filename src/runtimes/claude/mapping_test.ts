@@ -191,6 +191,64 @@ Deno.test("TurnMapper.take() ends a turn with result, session and usage", () => 
     empty.outcome?.kind === "completed" && empty.outcome.completion.text,
     "No result",
   );
+  const quiet = mapper();
+  feed(
+    quiet,
+    assistant([{ type: "text", text: "All I say." }]),
+    assistant([{ type: "tool_use", id: "t1", name: "x", input: {} }]),
+    toolResult("t1", "ok"),
+    result({ result: "\n" }),
+  );
+  assertEquals(
+    quiet.outcome?.kind === "completed" && quiet.outcome.completion.text,
+    "All I say.",
+  );
+});
+
+Deno.test("TurnMapper.take() keeps to itself what the CLI tells the model of an interrupted tool", () => {
+  const end = (content: string) => {
+    const events = feed(
+      mapper(),
+      assistant([{ type: "tool_use", id: "t1", name: "Bash", input: {} }]),
+      toolResult("t1", content, true),
+    );
+    const item = events.at(-1)?.data["item"] as Record<string, unknown> | undefined;
+    return [item?.["status"], item?.["output"]];
+  };
+  const words = "The user doesn't want to proceed with this tool use. The tool use was rejected …";
+  assertEquals(end(words), ["failed", "The turn was ended first"]);
+  assertEquals(end("Exit code 1"), ["failed", "Exit code 1"]);
+  assertEquals(end("[Request interrupted by user for tool use]"), [undefined, undefined]);
+});
+
+Deno.test("TurnMapper.take() tells a subagent's tool whole, and not as one that streams", () => {
+  const events = feed(
+    mapper(),
+    assistant([{ type: "tool_use", id: "t1", name: "Bash", input: { command: "ls" } }], {
+      parent_tool_use_id: "t0",
+    }),
+  );
+  assertEquals(names(events), [
+    "output_item.added",
+    "function_call_arguments.delta",
+    "function_call_arguments.done",
+  ]);
+  assertEquals("argument_status" in (events[0]?.data ?? {}), false);
+});
+
+Deno.test("TurnMapper.take() tells a silent exit without a reason without a member for it", () => {
+  const silent = mapper();
+  feed(
+    silent,
+    assistant([{ type: "tool_use", id: "t1", name: "x", input: {} }]),
+    toolResult("t1", '{"__silent_exit__":true}'),
+    result(),
+  );
+  const { outcome } = silent;
+  assertEquals(outcome?.kind === "completed" && outcome.completion.extra, {
+    executor_session: { agent: "ClaudeCode", sessionId: "s1" },
+    silent_exit: true,
+  });
 });
 
 Deno.test("TurnMapper.take() notices a silent exit only in a result that is that JSON", () => {

@@ -79,7 +79,9 @@ async function decide(name: string, params: unknown, asked: Asked | null): Promi
         rule: ruleOf(name, match),
         questions: [],
       }, asked.signal);
-      if (!answer || answer.decision === "deny") return "decline";
+      // Withdrawn: the turn ends, and the model must not be asked what to do instead.
+      if (!answer) return "cancel";
+      if (answer.decision === "deny") return "decline";
       await asked.beforeTool?.(tool);
       return answer.decision === "allow_always" ? "acceptForSession" : "accept";
     }

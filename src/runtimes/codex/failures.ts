@@ -65,8 +65,14 @@ const RULES: readonly Rule[] = [
   },
   {
     infos: ["cyberPolicy", "misalignmentPolicyViolation"],
-    code: "provider_error",
+    pattern: /content_filter/,
+    code: "content_filter",
     words: "The model's server refused the request for its contents",
+  },
+  {
+    pattern: /max_output_tokens/,
+    code: "execution_error",
+    words: "The answer became longer than the model may write at once",
   },
   {
     pattern: /idle timeout|timed? ?out/i,
@@ -79,6 +85,12 @@ const RULES: readonly Rule[] = [
     words: "The model's server refused the request",
   },
   { infos: ["internalServerError"], code: "provider_error", words: "The model's server failed" },
+  {
+    pattern:
+      /unable to connect|error sending request|stream (?:disconnected|closed)|transport error/i,
+    code: "network_error",
+    words: "The connection to the model failed",
+  },
 ];
 
 const CONNECTION = [
@@ -87,6 +99,8 @@ const CONNECTION = [
   "responseStreamDisconnected",
   "responseTooManyFailedAttempts",
 ];
+/** Where the forwarder listens; it tells people nothing. */
+const OWN_ADDRESS = /,? url: http:\/\/127\.0\.0\.1:\d+\/\S*/g;
 
 /** Words for a turn that failed; null: Codex gave no reason. */
 export function describeFailure(error: TurnError | null | undefined): Failure {
@@ -120,14 +134,36 @@ export function describeFailure(error: TurnError | null | undefined): Failure {
 
 /** Words for a failed attempt that Codex repeats. */
 export function describeRetry(error: TurnError): string {
-  const { status } = infoOf(error);
-  const reason = status === null
-    ? "The connection to the model was lost"
-    : status === 429
-    ? "The model asks for a pause (429)"
-    : `The model's server failed (${status})`;
   const count = error.message.match(/(\d+)\/(\d+)/);
-  return `${reason}; trying again${count ? ` (attempt ${count[1]} of ${count[2]})` : ""}.\n`;
+  const attempt = count ? ` (attempt ${count[1]} of ${count[2]})` : "";
+  return `${retryReason(error)}; trying again${attempt}.\n`;
+}
+
+function retryReason(error: TurnError): string {
+  const { status } = infoOf(error);
+  const details = error.additionalDetails ?? "";
+  switch (status) {
+    case null:
+      if (/incomplete response/i.test(details)) return "The model's answer was cut short";
+      // Codex hides some statuses behind words of its own.
+      if (/high demand|overloaded|internal server/i.test(details)) {
+        return "The model's server failed";
+      }
+      return "The connection to the model was lost";
+    case 401:
+    case 403:
+      return `The model's server refused the key or login (${status})`;
+    case 429:
+      return "The model asks for a pause (429)";
+    case 502:
+    case 504:
+      return `The model's server cannot be reached (${status})`;
+    case 503:
+    case 529:
+      return `The model is overloaded (${status})`;
+    default:
+      return `The model's server failed (${status})`;
+  }
 }
 
 function infoOf(error: TurnError): { name: string; status: number | null } {
@@ -145,7 +181,7 @@ function detailOf({ message, additionalDetails }: TurnError): string {
   const more = additionalDetails && !message.includes(additionalDetails)
     ? ` (${additionalDetails})`
     : "";
-  return (said(message) + more).trim().slice(0, 1500);
+  return (said(message) + more).replace(OWN_ADDRESS, "").trim().slice(0, 1500);
 }
 
 const answer = z.looseObject({ error: z.looseObject({ message: z.string() }) });

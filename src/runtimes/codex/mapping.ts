@@ -46,6 +46,8 @@ export class TurnMapper {
 
   /** Set by the message that ends the turn. */
   outcome: TurnOutcome | null = null;
+  /** Some of what the server said could not be read, so the end of a tool may be missing. */
+  incomplete = false;
 
   /** @param newBlockId Makes ids of blocks. @default random ones */
   constructor(builder: ResponseBuilder, threadId: string, newBlockId: () => string = blockId) {
@@ -116,11 +118,7 @@ export class TurnMapper {
     this.#known.add(item.id);
     const { name, displayName, args } = tool;
     this.#tools.set(item.id, { name, args });
-    return [
-      ...this.#builder.toolStarted(item.id, name, displayName),
-      ...this.#builder.toolArgumentsDelta(item.id, JSON.stringify(args), args),
-      ...this.#builder.toolArguments(item.id, args),
-    ];
+    return this.#builder.toolCalled(item.id, name, args, displayName);
   }
 
   #endTool(item: ThreadItem): ResponseEvent[] {
@@ -223,18 +221,15 @@ export class TurnMapper {
   }
 
   #end(status: string, error: TurnError | null): ResponseEvent[] {
-    if (status === "interrupted") {
-      this.outcome = { kind: "interrupted" };
-      return [];
-    }
+    const events = [...this.#messages.values()].filter(({ block }) => block !== null)
+      .flatMap((message) => this.#block(message, true));
+    this.#messages.clear();
     if (status !== "completed") {
-      this.outcome = { kind: "failed", failure: describeFailure(error ?? this.#error) };
-      return [];
+      this.outcome = status === "interrupted"
+        ? { kind: "interrupted" }
+        : { kind: "failed", failure: describeFailure(error ?? this.#error) };
+      return [...events, ...this.#endTools("The turn was ended first", true)];
     }
-    const events = [...this.#tools].flatMap(([id, { name, args }]) =>
-      this.#builder.toolEnded(id, name, args, "It goes on after the end of the turn", false)
-    );
-    this.#tools.clear();
     this.outcome = {
       kind: "completed",
       completion: {
@@ -243,6 +238,20 @@ export class TurnMapper {
         extra: { executor_session: { agent: "CodeX", threadId: this.#threadId } },
       },
     };
+    return [
+      ...events,
+      ...this.incomplete
+        ? this.#endTools("How it ended could not be read", true)
+        : this.#endTools("It goes on after the end of the turn", false),
+    ];
+  }
+
+  /** Ends what is open, for a page would show it as running for ever. */
+  #endTools(output: string, failed: boolean): ResponseEvent[] {
+    const events = [...this.#tools].flatMap(([id, { name, args }]) =>
+      this.#builder.toolEnded(id, name, args, output, failed)
+    );
+    this.#tools.clear();
     return events;
   }
 }

@@ -121,6 +121,33 @@ Deno.test("TurnMapper: tools of every kind begin and end once, whatever is told 
   ]);
 });
 
+Deno.test("TurnMapper: a tool whose end could not be read does not go on", () => {
+  const m = mapper();
+  m.item("started", "commandExecution", "1", { command: "serve" });
+  m.turn.incomplete = true;
+  m.end();
+  const ends = golden(m.events).filter(([name]) => name === "output_item.done");
+  assertEquals(ends, [["output_item.done", "1", "failed", "How it ended could not be read"]]);
+});
+
+Deno.test("TurnMapper: what is open when a turn is interrupted or fails is ended", () => {
+  for (const status of ["interrupted", "failed"]) {
+    const m = mapper();
+    m.item("started", "agentMessage", "m", { phase: "commentary" });
+    m.say("item/agentMessage/delta", { itemId: "m", delta: "Looking" });
+    m.item("started", "commandExecution", "1", { command: "sleep 9" });
+    m.end(status);
+    assertEquals(golden(m.events).slice(-3), [
+      ["block.updated", "Looking", "done"],
+      ["function_call_arguments.done", "1"],
+      ["output_item.done", "1", "failed", "The turn was ended first"],
+    ]);
+    const count = m.events.length;
+    m.item("completed", "commandExecution", "1", { command: "sleep 9", status: "failed" });
+    assertEquals(m.events.length, count);
+  }
+});
+
 Deno.test("TurnMapper: reasoning that was not streamed is told at its end", () => {
   const m = mapper();
   m.say("item/reasoning/summaryTextDelta", { itemId: "r", delta: "One", summaryIndex: 0 });

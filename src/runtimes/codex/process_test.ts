@@ -163,7 +163,7 @@ Deno.test("CodexProcess asks the person only what no rule of the conversation al
       permission_mode: "ask",
     });
     await gone.outcome();
-    assertEquals(text(gone), '{"decision":"decline"}');
+    assertEquals(text(gone), '{"decision":"cancel"}');
   }));
 
 Deno.test("a message that comes as the turn ends begins the next one and is not lost", () =>

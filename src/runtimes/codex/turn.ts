@@ -34,8 +34,11 @@ export class CodexTurn implements AgentTurn {
   readonly #waiting: InputAdded[] = [];
   #lastSign = performance.now();
   #stallTimer: ReturnType<typeof setTimeout> | null = null;
+  /** What had not been understood before the turn. */
+  readonly #malformed: number;
 
   constructor(private readonly process: CodexProcess, private readonly turn: TurnRequest) {
+    this.#malformed = process.malformed;
     process.listen({
       request: turn.request,
       signal: this.#over.signal,
@@ -212,6 +215,7 @@ export class CodexTurn implements AgentTurn {
     if (turnId && this.#id !== null && turnId !== this.#id) return;
     const mapper = this.#mapper;
     if (!mapper) return;
+    mapper.incomplete = this.process.malformed > this.#malformed;
     this.turn.append(mapper.take(message));
     if (!mapper.outcome) return;
     this.#held = mapper.outcome;
