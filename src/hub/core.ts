@@ -1,14 +1,20 @@
 /** The hub without its sockets: everything wired together. */
 import { AppError, type LogFields, type LogLevel } from "../platform/mod.ts";
-import { type ProviderKind, type TaskWorkdirEvent, TO_CHAT } from "../protocol/mod.ts";
+import {
+  type ModelChoice,
+  type TaskModelEvent,
+  type TaskWorkdirEvent,
+  TO_CHAT,
+} from "../protocol/mod.ts";
 import { Auth, openVault } from "./auth/mod.ts";
 import { blockEvents } from "./block_events.ts";
 import { Ingest } from "./ingest.ts";
 import { PersonQuestions } from "./questions.ts";
 import { Presence, type PresentDevice } from "./presence.ts";
-import { Settings } from "./settings.ts";
+import { type DefaultProviders, Settings } from "./settings.ts";
 import { type DispatchRow, openStore, type Store } from "./store/mod.ts";
 import { DEFAULT_TIMINGS, type HubTimings } from "./timings.ts";
+import { turnRequest } from "./turn_request.ts";
 import { type Audience, Turns } from "./turns.ts";
 import { Views } from "./views.ts";
 
@@ -19,8 +25,8 @@ export interface CoreOptions {
   /** Loopback address the hub listens on. */
   readonly host: string;
   readonly port: number;
-  /** Provider of users who have not chosen one. */
-  readonly provider: ProviderKind;
+  /** Who answers users who have not chosen, by agent. */
+  readonly providers: DefaultProviders;
   readonly timings?: Partial<HubTimings>;
   log(level: LogLevel, message: string, fields?: LogFields): void;
 }
@@ -48,7 +54,7 @@ export class HubCore {
     const vault = openVault(options.dataDir);
     this.store = openStore(options.dataDir);
     this.auth = new Auth(this.store.users, vault);
-    this.settings = new Settings(this.store.users, vault, options.provider);
+    this.settings = new Settings(this.store.settings, vault, options.providers);
     this.presence = new Presence(this.timings, {
       lost: (device) => this.#lost(device),
       gone: (device, silent) => this.#gone(device, silent),
@@ -66,8 +72,11 @@ export class HubCore {
     this.questions = new PersonQuestions(parts);
     this.turns = new Turns({
       ...parts,
-      provider: (userId) => this.settings.provider(userId),
-      hubUrl: () => this.url,
+      request: (dispatch) =>
+        turnRequest(
+          { store: this.store, settings: this.settings, hubUrl: () => this.url },
+          dispatch,
+        ),
       slotsChanged: (...args) => this.slotsChanged(...args),
       directoryChanged: (dispatch) => this.#directoryChanged(dispatch),
       log: (message) => this.log("warn", message),
@@ -106,10 +115,7 @@ export class HubCore {
 
   /** True while anybody's answers come from the demo model. */
   demoInUse(): boolean {
-    return this.options.provider === "demo" ||
-      this.store.db.get(
-          "SELECT 1 FROM settings WHERE provider = 'demo' LIMIT 1",
-        ) !== undefined;
+    return this.settings.demoInUse();
   }
 
   /** Makes an API key for the user named `name`. @throws {AppError} `not_found`. */
@@ -151,7 +157,7 @@ export class HubCore {
   /** After a restart of the hub its devices are expected back like after a lost connection. */
   #expectDevices(): void {
     const seen = new Set<string>();
-    for (const dispatch of this.store.tasks.openDispatches()) {
+    for (const dispatch of this.store.dispatches.open()) {
       const key = `${dispatch.user_id}:${dispatch.device_id}`;
       if (seen.has(key)) continue;
       seen.add(key);
@@ -169,6 +175,12 @@ export class HubCore {
       name: row?.alias ?? row?.name ?? device.deviceId,
       status: "online",
     });
+  }
+
+  /** Tells the pages that show the task which model it has from now on. */
+  tellModel(task_id: number, { model, effort }: ModelChoice): void {
+    const event: TaskModelEvent = { task_id, model, effort };
+    this.audience.toTask(task_id, TO_CHAT.taskModel, event);
   }
 
   #directoryChanged({ task_id, device_id }: DispatchRow): void {

@@ -1,15 +1,8 @@
 /** Builds `task:execute`: the flat request of the Wegent protocol, as far as this hub fills it. */
-import type { ExecuteRequest, PermissionRule, ProviderKind } from "../protocol/mod.ts";
+import type { ExecuteRequest, PermissionRule } from "../protocol/mod.ts";
 import type { DirectoryFields } from "./directories.ts";
+import type { ModelMembers } from "./model_config.ts";
 import type { SubtaskRow, TaskRow, UserRow } from "./store/mod.ts";
-
-/** Where the model's answers come from, with the key in clear. */
-export interface Provider {
-  kind: ProviderKind;
-  model: string | null;
-  baseUrl: string | null;
-  apiKey: string | null;
-}
 
 /** What a request is made of. */
 export interface RequestParts {
@@ -18,7 +11,8 @@ export interface RequestParts {
   turn: SubtaskRow;
   prompt: string;
   deviceId: string;
-  provider: Provider;
+  /** Which agent answers, with which model. */
+  model: ModelMembers;
   directory: DirectoryFields;
   /** What the person has allowed for the conversation. */
   rules: readonly PermissionRule[];
@@ -26,15 +20,11 @@ export interface RequestParts {
   hubUrl: string;
 }
 
-/** Name of the demo model, as the agent is told. */
-export const DEMO_MODEL = "demo";
-
 /** The request for one attempt of a turn. */
 export function executionRequest(
   parts: RequestParts,
 ): Record<string, unknown> & Pick<ExecuteRequest, "task_id" | "subtask_id"> {
-  const { user, task, turn, prompt, deviceId, provider, directory, hubUrl } = parts;
-  const env = modelEnv(provider, hubUrl);
+  const { user, task, turn, prompt, deviceId, model, directory, hubUrl } = parts;
   const person = {
     id: user.id,
     name: user.user_name,
@@ -62,15 +52,13 @@ export function executionRequest(
     user_name: user.user_name,
     bot: [{
       id: 1,
-      name: "Claude Code",
       role: "leader",
-      shell_type: "ClaudeCode",
-      agent_config: env ? { env } : {},
+      ...model.bot,
       system_prompt: "",
       mcp_servers: [],
       skills: [],
     }],
-    model_config: env ?? {},
+    model_config: model.model_config,
     mcp_servers: [],
     skill_names: [],
     attachments: [],
@@ -87,29 +75,4 @@ export function executionRequest(
     is_subscription: false,
     skip_git_clone: false,
   };
-}
-
-/** The model's settings; null: the agent uses its owner's login. */
-function modelEnv(
-  provider: Provider,
-  hubUrl: string,
-): Record<string, string> | null {
-  switch (provider.kind) {
-    case "own_login":
-      return null;
-    case "demo":
-      return {
-        model: "claude",
-        model_id: DEMO_MODEL,
-        api_key: DEMO_MODEL,
-        base_url: `${hubUrl}/demo`,
-      };
-    case "key":
-      return {
-        model: "claude",
-        ...(provider.model && { model_id: provider.model }),
-        ...(provider.apiKey && { api_key: provider.apiKey }),
-        ...(provider.baseUrl && { base_url: provider.baseUrl }),
-      };
-  }
 }

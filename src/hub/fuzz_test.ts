@@ -117,7 +117,7 @@ Deno.test("device events: every field, every wrong value: an answer, and a good 
   const before = await hub.turn(token, taskId, turnId);
   assertEquals(before.status, "RUNNING");
   // One of the wrong names was a good one and the run has it now.
-  const { session, last_seq } = hub.server.core.store.tasks.currentDispatch(turnId)!;
+  const { session, last_seq } = hub.server.core.store.dispatches.current(turnId)!;
   const good = new StubRun(device, request, session ?? "run");
   good.seq = last_seq;
   assertEquals((await good.text("good")).success, true);

@@ -127,7 +127,7 @@ export class Ingest {
     end: Omit<TurnEnd, "content">,
   ): boolean {
     this.flush();
-    const dispatch = this.store.tasks.dispatch(dispatchId);
+    const dispatch = this.store.dispatches.get(dispatchId);
     if (!dispatch || dispatch.state === "closed") return false;
     const run = this.#open(dispatch);
     run.end = { ...end, content: this.#loaded(run).text };
@@ -176,14 +176,14 @@ export class Ingest {
 
   /** One run's share of the commit; a run that cannot be stored does not harm the others. */
   #store(run: LiveRun, stored: Map<LiveRun, BlockChange[]>): void {
-    const { tasks, runs, workdirs, permissions, db } = this.store;
+    const { dispatches, runs, workdirs, permissions, db } = this.store;
     try {
       const changes = db.transaction(() => {
         if (run.end) run.transcript?.finish();
         const changes = run.transcript?.takeChanges() ?? [];
         runs.save(run.dispatch.id, changes);
         if (run.lastSeq > run.savedSeq) {
-          tasks.setSeq(run.dispatch.id, run.lastSeq);
+          dispatches.setSeq(run.dispatch.id, run.lastSeq);
         }
         const { task_id, device_id } = run.dispatch;
         if (run.directory) workdirs.report(task_id, device_id, run.directory);
@@ -191,8 +191,8 @@ export class Ingest {
         const asking = run.transcript?.openQuestions ?? run.asking;
         if (asking !== run.asking) permissions.setOpen(run.dispatch.id, asking);
         if (run.chatPath) workdirs.setChatPath(task_id, device_id, run.chatPath);
-        if (run.deviceEnded) tasks.setDeviceState(run.dispatch.id, "ended");
-        if (run.end && tasks.end(run.dispatch, run.end) && run.transcript) {
+        if (run.deviceEnded) dispatches.setDeviceState(run.dispatch.id, "ended");
+        if (run.end && dispatches.end(run.dispatch, run.end) && run.transcript) {
           runs.consolidate(run.dispatch.id, run.transcript);
         }
         return changes;
@@ -316,14 +316,14 @@ export class Ingest {
     );
     const live = this.#bySession.get(key);
     if (live) return live;
-    const { tasks } = this.store;
-    let dispatch = tasks.dispatchBySession(
+    const { dispatches } = this.store;
+    let dispatch = dispatches.bySession(
       source.userId,
       source.deviceId,
       session,
     );
     if (!dispatch) {
-      const unbound = tasks.unboundDispatch(
+      const unbound = dispatches.unbound(
         source.userId,
         source.deviceId,
         subtaskId,
@@ -332,22 +332,22 @@ export class Ingest {
       // An event without a session may have loaded the run already.
       this.flush();
       this.#runs.delete(unbound.id);
-      tasks.bindSession(unbound.id, session);
-      dispatch = tasks.dispatch(unbound.id)!;
+      dispatches.bindSession(unbound.id, session);
+      dispatch = dispatches.get(unbound.id)!;
     }
     return this.#open(dispatch);
   }
 
   /** A device that does not number its events: they belong to the turn's present attempt. */
   #bySubtask(source: EventSource, subtaskId: number): LiveRun | null {
-    const dispatch = this.store.tasks.currentDispatch(subtaskId);
+    const dispatch = this.store.dispatches.current(subtaskId);
     if (
       !dispatch || dispatch.user_id !== source.userId ||
       dispatch.device_id !== source.deviceId ||
       dispatch.device_state === "unsent"
     ) return null;
     if (dispatch.device_state === "sent") {
-      this.store.tasks.setDeviceState(dispatch.id, "accepted");
+      this.store.dispatches.setDeviceState(dispatch.id, "accepted");
       dispatch.device_state = "accepted";
     }
     return this.#open(dispatch);

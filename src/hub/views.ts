@@ -26,7 +26,7 @@ export class Views {
   device(row: DeviceRow): DeviceInfo {
     return this.presence.info(
       row,
-      this.store.tasks.runningTasks(row.user_id, row.device_id),
+      this.store.dispatches.runningTasks(row.user_id, row.device_id),
     );
   }
 
@@ -39,6 +39,9 @@ export class Views {
     return {
       task_id: row.id,
       title: row.title,
+      agent: row.agent,
+      model: row.model,
+      effort: row.effort,
       status: known.status ??
         this.store.tasks.subtasks(row.id, 0, 1)[0]?.status ?? "COMPLETED",
       device_id: row.device_id,
@@ -56,9 +59,7 @@ export class Views {
   }
 
   subtask(row: SubtaskRow, userId: number): SubtaskView {
-    const dispatch = row.role === "assistant"
-      ? this.store.tasks.currentDispatch(row.id)
-      : undefined;
+    const dispatch = row.role === "assistant" ? this.store.dispatches.current(row.id) : undefined;
     const transcript = dispatch && this.ingest.transcript(dispatch);
     const device = row.device_id ? this.presence.get(userId, row.device_id) : undefined;
     const open = row.status === "RUNNING" || row.status === "PENDING";

@@ -1,7 +1,7 @@
 /** What the hub's main thread and its worker say to each other. */
 import * as z from "zod";
 import { LOG_LEVELS } from "../platform/mod.ts";
-import { PROVIDERS } from "../protocol/mod.ts";
+import { PROVIDERS, RUNTIMES } from "../protocol/mod.ts";
 
 const timings = z.object({
   reconnectWindowMs: z.number().positive().optional(),
@@ -18,7 +18,7 @@ export const toWorker = z.discriminatedUnion("type", [
     dataDir: z.string(),
     host: z.literal("127.0.0.1"),
     port: z.number().int(),
-    provider: z.enum(PROVIDERS),
+    providers: z.record(z.enum(RUNTIMES), z.enum(PROVIDERS)),
     timings,
   }),
   z.object({ type: z.literal("stop") }),

@@ -3,8 +3,9 @@
  * Names follow the Wegent web client; the shapes of tasks and messages are this hub's own.
  */
 import * as z from "zod";
+import { EFFORTS, type ModelChoice, modelId } from "./agent.ts";
 import { wireId } from "./device.ts";
-import { WORKDIR_POLICIES } from "./execute.ts";
+import { type RuntimeName, RUNTIMES, WORKDIR_POLICIES } from "./execute.ts";
 import { PERMISSION_MODES, type PermissionMode, type QuestionView } from "./permission.ts";
 
 export const SUBTASK_STATUSES = [
@@ -58,6 +59,8 @@ export const TO_CHAT = {
   taskWorkdir: "task:workdir",
   /** Whether the agent asks is another choice now. */
   taskPermission: "task:permission_mode",
+  /** The conversation's model is another one now. */
+  taskModel: "task:model",
   deviceOnline: "device:online",
   deviceOffline: "device:offline",
   deviceStatus: "device:status",
@@ -136,6 +139,12 @@ export const chatSend = z.looseObject({
     "must not be blank",
   ),
   title: z.string().max(200).nullish(),
+  /** Of a new conversation, which stays with it; absent: the conversation's own, `claude` in a new one. */
+  agent: z.enum(RUNTIMES).nullish(),
+  /** From this message on; null: the default of the agent's provider; absent: as before. */
+  model: modelId.nullish(),
+  /** From this message on (Codex); null: the device's default; absent: as before. */
+  effort: z.enum(EFFORTS).nullish(),
   /** Whether the agent asks, from this turn on; absent: as before, `bypass` in a new conversation. */
   permission_mode: z.enum(PERMISSION_MODES).nullish(),
   /** Where the turn runs; absent: the conversation's last device, else the default device. */
@@ -240,10 +249,12 @@ export interface TaskWorkdirEvent {
 }
 
 /** A conversation. */
-export interface TaskView {
+export interface TaskView extends ModelChoice {
   task_id: number;
   title: string;
   status: SubtaskStatus;
+  /** Which agent answers; it stays the same. */
+  agent: RuntimeName;
   device_id: string | null;
   /** On `device_id`; null: nothing is known of it. */
   workdir: TaskWorkdir | null;

@@ -1,5 +1,6 @@
 /** Schemas and names of every message; the device and the hub import the same ones. */
 export * from "./limits.ts";
+export * from "./agent.ts";
 export * from "./device.ts";
 export * from "./execute.ts";
 export * from "./parse.ts";
@@ -9,3 +10,4 @@ export * from "./runtime_rpc.ts";
 export * from "./steer.ts";
 export * from "./chat.ts";
 export * from "./http.ts";
+export * from "./settings.ts";

@@ -145,6 +145,9 @@ class BrowserConnection {
     if (message.permission_mode && !created) {
       core.questions.tellMode(task.id, task.permission_mode);
     }
+    if ((message.model !== undefined || message.effort !== undefined) && !created) {
+      core.tellModel(task.id, task);
+    }
     core.turns.start(dispatch);
   }
 

@@ -167,7 +167,7 @@ class DeviceConnection implements DeviceSocket {
       success: true,
       device_id: device.deviceId,
       features: ["seq"],
-      last_seq: store.tasks.lastSeqs(this.#user.id, device.deviceId),
+      last_seq: store.dispatches.lastSeqs(this.#user.id, device.deviceId),
     };
     // What is due follows the acknowledgement.
     queueMicrotask(() => {
