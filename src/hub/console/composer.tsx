@@ -1,10 +1,12 @@
 /** Where a person writes, picks the device, sends and cancels. */
 import { useEffect, useRef, useState } from "preact/hooks";
+import { AgentPicker } from "./agent_view.tsx";
 import { cancel, send } from "./client.ts";
 import { openTurn } from "./conversation.ts";
 import { deviceOption } from "./device_text.ts";
 import { DirectoryControl } from "./directory_view.tsx";
 import { Lamp } from "./lamp.tsx";
+import { ModelControl } from "./model_view.tsx";
 import { NewPermission } from "./permission_view.tsx";
 import { chosenDevice, setState, useSelect } from "./state.ts";
 
@@ -53,11 +55,14 @@ export function Composer() {
           onKeyDown={onKeyDown}
         />
         <div class="tools">
-          {device && <Lamp device={device} />}
-          <DevicePicker />
-          <DirectoryControl />
-          <NewPermission />
-          <span class="grow" />
+          <div class="chips">
+            <AgentPicker />
+            <ModelControl />
+            {device && <Lamp device={device} />}
+            <DevicePicker />
+            <DirectoryControl />
+            <NewPermission />
+          </div>
           {turn
             ? (
               <button

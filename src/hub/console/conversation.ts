@@ -5,6 +5,7 @@ import type {
   ChatChunk,
   JoinAck,
   SubtaskView,
+  TaskModelEvent,
   TaskPermissionEvent,
   TaskView,
   TaskWorkdirEvent,
@@ -134,6 +135,14 @@ export function applyPermission(
   { permission_mode }: TaskPermissionEvent,
 ): Conversation {
   return { ...conversation, task: { ...conversation.task, permission_mode } };
+}
+
+/** `task:model`: what answers from now on. */
+export function applyModel(
+  conversation: Conversation,
+  { model, effort }: TaskModelEvent,
+): Conversation {
+  return { ...conversation, task: { ...conversation.task, model, effort } };
 }
 
 export function isFinal(message: SubtaskView): boolean {

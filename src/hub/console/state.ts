@@ -3,7 +3,9 @@ import { useEffect, useState } from "preact/hooks";
 import type {
   DeviceInfo,
   DirectoryChoice,
+  ModelChoice,
   PermissionMode,
+  RuntimeName,
   SettingsView,
   TaskView,
 } from "../../protocol/mod.ts";
@@ -29,6 +31,11 @@ export interface State {
   /** Directory chosen for the next message, if that goes to this device. */
   directory: { deviceId: string; choice: DirectoryChoice } | null;
   directoryOpen: boolean;
+  /** The agent of the next new conversation. */
+  agent: RuntimeName;
+  /** Model chosen for the next message; null: as before. */
+  model: ModelChoice | null;
+  modelOpen: boolean;
   /** Whether the agent of the next new conversation asks. */
   permission: PermissionMode;
   /** The notice about a directory that was read and put away. */
@@ -52,6 +59,9 @@ let state: State = {
   deviceId: null,
   directory: null,
   directoryOpen: false,
+  agent: "claude",
+  model: null,
+  modelOpen: false,
   permission: "bypass",
   dismissed: null,
   notice: null,
@@ -128,6 +138,32 @@ export function rememberChoice(
 
 function choiceKey(user: string | null, deviceId: string): string {
   return `wegent-hub-directory:${JSON.stringify([user, deviceId])}`;
+}
+
+/** The agent a message would go to. */
+export function currentAgent(s: State): RuntimeName {
+  if (s.taskId === null) return s.agent;
+  return s.conversation?.task.agent ?? s.tasks.find((t) => t.task_id === s.taskId)?.agent ??
+    s.agent;
+}
+
+/** The model a message would go to. */
+export function nextModel(s: State): ModelChoice {
+  return s.model ?? (s.taskId === null ? null : s.conversation?.task) ?? PLAIN;
+}
+
+const PLAIN: ModelChoice = { model: null, effort: null };
+const AGENT_KEY = "wegent-hub-agent";
+
+/** The agent this browser chose last for a new conversation. */
+export function lastAgent(): RuntimeName {
+  return localStorage.getItem(AGENT_KEY) === "codex" ? "codex" : "claude";
+}
+
+/** Chooses the agent of the next new conversation, and of those after it. */
+export function rememberAgent(agent: RuntimeName): void {
+  localStorage.setItem(AGENT_KEY, agent);
+  setState({ agent, model: null });
 }
 
 const PERMISSION_KEY = "wegent-hub-permission";
