@@ -9,6 +9,7 @@ import {
 import { Auth, openVault } from "./auth/mod.ts";
 import { blockEvents } from "./block_events.ts";
 import { Ingest } from "./ingest.ts";
+import { McpServers } from "./mcp_servers.ts";
 import { PersonQuestions } from "./questions.ts";
 import { Presence, type PresentDevice } from "./presence.ts";
 import { type DefaultProviders, Settings } from "./settings.ts";
@@ -36,6 +37,7 @@ export class HubCore {
   readonly store: Store;
   readonly auth: Auth;
   readonly settings: Settings;
+  readonly mcpServers: McpServers;
   readonly presence: Presence;
   readonly ingest: Ingest;
   readonly turns: Turns;
@@ -55,6 +57,7 @@ export class HubCore {
     this.store = openStore(options.dataDir);
     this.auth = new Auth(this.store.users, vault);
     this.settings = new Settings(this.store.settings, vault, options.providers);
+    this.mcpServers = new McpServers(this.store.mcpServers, vault);
     this.presence = new Presence(this.timings, {
       lost: (device) => this.#lost(device),
       gone: (device, silent) => this.#gone(device, silent),
@@ -72,11 +75,7 @@ export class HubCore {
     this.questions = new PersonQuestions(parts);
     this.turns = new Turns({
       ...parts,
-      request: (dispatch) =>
-        turnRequest(
-          { store: this.store, settings: this.settings, hubUrl: () => this.url },
-          dispatch,
-        ),
+      request: (dispatch) => turnRequest(this, dispatch),
       slotsChanged: (...args) => this.slotsChanged(...args),
       directoryChanged: (dispatch) => this.#directoryChanged(dispatch),
       log: (message) => this.log("warn", message),

@@ -1,5 +1,5 @@
 /** Builds `task:execute`: the flat request of the Wegent protocol, as far as this hub fills it. */
-import type { ExecuteRequest, PermissionRule } from "../protocol/mod.ts";
+import type { ExecuteRequest, McpServer, PermissionRule } from "../protocol/mod.ts";
 import type { DirectoryFields } from "./directories.ts";
 import type { ModelMembers } from "./model_config.ts";
 import type { SubtaskRow, TaskRow, UserRow } from "./store/mod.ts";
@@ -13,6 +13,8 @@ export interface RequestParts {
   deviceId: string;
   /** Which agent answers, with which model. */
   model: ModelMembers;
+  /** The person's servers that are on, with their secrets. */
+  mcpServers: readonly (McpServer & { name: string })[];
   directory: DirectoryFields;
   /** What the person has allowed for the conversation. */
   rules: readonly PermissionRule[];
@@ -55,7 +57,7 @@ export function executionRequest(
       role: "leader",
       ...model.bot,
       system_prompt: "",
-      mcp_servers: [],
+      mcp_servers: parts.mcpServers,
       skills: [],
     }],
     model_config: model.model_config,

@@ -2,6 +2,7 @@
 import { AppError } from "../platform/mod.ts";
 import { directoryFields } from "./directories.ts";
 import { executionRequest } from "./execution_request.ts";
+import type { McpServers } from "./mcp_servers.ts";
 import { modelMembers } from "./model_config.ts";
 import type { Settings } from "./settings.ts";
 import type { DispatchRow, Store } from "./store/mod.ts";
@@ -10,7 +11,9 @@ import type { DispatchRow, Store } from "./store/mod.ts";
 export interface TurnRequestSeam {
   readonly store: Store;
   readonly settings: Settings;
-  hubUrl(): string;
+  readonly mcpServers: McpServers;
+  /** Address of this hub without a trailing slash. */
+  readonly url: string;
 }
 
 /**
@@ -18,7 +21,10 @@ export interface TurnRequestSeam {
  *
  * @throws {AppError} `not_found` when the conversation is gone, `secret_unreadable`.
  */
-export function turnRequest({ store, settings, hubUrl }: TurnRequestSeam, dispatch: DispatchRow) {
+export function turnRequest(
+  { store, settings, mcpServers, url }: TurnRequestSeam,
+  dispatch: DispatchRow,
+) {
   const { tasks, users, workdirs, permissions } = store;
   const user = users.byId(dispatch.user_id);
   const task = tasks.task(dispatch.user_id, dispatch.task_id);
@@ -38,10 +44,11 @@ export function turnRequest({ store, settings, hubUrl }: TurnRequestSeam, dispat
       provider: settings.provider(user.id, agent),
       choice: task,
       proxy: agent === "codex" ? settings.proxy(user.id) : null,
-      hubUrl: hubUrl(),
+      hubUrl: url,
     }),
+    mcpServers: mcpServers.forRequest(user.id),
     rules: permissions.rules(task.id),
     directory: directoryFields(workdirs.get(task.id, dispatch.device_id)),
-    hubUrl: hubUrl(),
+    hubUrl: url,
   });
 }

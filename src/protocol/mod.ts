@@ -11,3 +11,4 @@ export * from "./steer.ts";
 export * from "./chat.ts";
 export * from "./http.ts";
 export * from "./settings.ts";
+export * from "./mcp_server.ts";

@@ -1,5 +1,11 @@
 /** Calls of the hub's REST interface, with the sign-in of this browser. */
-import type { DeviceInfo, ErrorBody, SettingsView, TaskView } from "../../protocol/mod.ts";
+import type {
+  DeviceInfo,
+  ErrorBody,
+  McpServerView,
+  SettingsView,
+  TaskView,
+} from "../../protocol/mod.ts";
 
 const TOKEN_KEY = "wegent-hub-token";
 
@@ -50,7 +56,14 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
 
 function errorText(body: ErrorBody): string {
   const first = body.errors?.[0];
-  return first ? `${body.detail}: ${first.loc.at(-1) ?? ""} ${first.msg}` : body.detail;
+  if (!first) return body.detail;
+  // The first part says that it is the body, which a person does not care for.
+  const where = first.loc.slice(1).join(" → ");
+  return where ? `${where}: ${first.msg}` : `${body.detail}: ${first.msg}`;
+}
+
+interface McpServers {
+  items: McpServerView[];
 }
 
 interface Bearer {
@@ -74,6 +87,13 @@ export const api = {
   deleteTask: (id: number) => call("DELETE", `/api/tasks/${id}`),
   settings: () => call<SettingsView>("GET", "/api/settings"),
   saveSettings: (settings: object) => call<SettingsView>("PUT", "/api/settings", settings),
+  mcpServers: () => call<McpServers>("GET", "/api/mcp-servers"),
+  addMcpServers: (servers: object) => call<McpServers>("POST", "/api/mcp-servers", servers),
+  changeMcpServer: (name: string, change: object) =>
+    call<McpServers>("PUT", `/api/mcp-servers/${encodeURIComponent(name)}`, change),
+  enableMcpServer: (name: string, enabled: boolean) =>
+    call<McpServers>("PUT", `/api/mcp-servers/${encodeURIComponent(name)}/enabled`, { enabled }),
+  removeMcpServer: (name: string) => call("DELETE", `/api/mcp-servers/${encodeURIComponent(name)}`),
   keys: () => call<{ items: KeyItem[] }>("GET", "/api/api-keys"),
   createKey: (name: string) => call<KeyItem & { key: string }>("POST", "/api/api-keys", { name }),
   deleteKey: (id: number) => call("DELETE", `/api/api-keys/${id}`),

@@ -1,13 +1,15 @@
-/** What a person sets once: each agent's answers, and keys for devices. */
+/** What a person sets once: each agent's answers, MCP servers, keys for devices. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import { AgentSettings } from "./agent_settings.tsx";
 import { KeySection } from "./key_settings.tsx";
+import { McpSettings } from "./mcp_settings.tsx";
 import { currentAgent, getState, setState } from "./state.ts";
 
 const TABS: readonly { id: string; name: string; draw: () => ComponentChildren }[] = [
   { id: "claude", name: "Claude Code", draw: () => <AgentSettings key="claude" agent="claude" /> },
   { id: "codex", name: "Codex", draw: () => <AgentSettings key="codex" agent="codex" /> },
+  { id: "mcp", name: "MCP servers", draw: () => <McpSettings /> },
   { id: "devices", name: "Device keys", draw: () => <KeySection /> },
 ];
 

@@ -18,6 +18,8 @@ const STATUS: Readonly<Record<string, number>> = {
   device_offline: 400,
   no_device: 400,
   bad_settings: 400,
+  name_taken: 409,
+  too_many: 409,
   not_offered: 404,
   device_refused: 409,
   device_silent: 502,

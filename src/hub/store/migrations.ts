@@ -220,4 +220,19 @@ CREATE TABLE proxies (
   updated_at TEXT NOT NULL
 );
 `,
+  `
+-- MCP servers of a person; how one is reached holds secrets.
+CREATE TABLE mcp_servers (
+  id INTEGER PRIMARY KEY,
+  user_id INTEGER NOT NULL REFERENCES users(id),
+  name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 64 AND name NOT GLOB '*[^A-Za-z0-9_-]*'),
+  enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+  server_sealed BLOB NOT NULL CHECK (length(server_sealed) <= 32768),
+  updated_at TEXT NOT NULL,
+  UNIQUE (user_id, name)
+);
+CREATE TRIGGER mcp_servers_bound BEFORE INSERT ON mcp_servers
+WHEN (SELECT count(*) FROM mcp_servers WHERE user_id = NEW.user_id) >= 32
+BEGIN SELECT RAISE(ABORT, 'A person has at most 32 MCP servers'); END;
+`,
 ];

@@ -2,6 +2,7 @@
 import { type Database, openDatabase } from "./database.ts";
 import { DeviceStore } from "./devices.ts";
 import { DispatchStore } from "./dispatches.ts";
+import { McpServerStore } from "./mcp_servers.ts";
 import { PermissionStore } from "./permissions.ts";
 import { RunStore } from "./runs.ts";
 import { SettingsStore } from "./settings.ts";
@@ -26,6 +27,7 @@ export interface Store {
   readonly runs: RunStore;
   readonly permissions: PermissionStore;
   readonly settings: SettingsStore;
+  readonly mcpServers: McpServerStore;
   readonly workdirs: WorkdirStore;
 }
 
@@ -45,6 +47,7 @@ export function openStore(dataDir: string): Store {
     runs: new RunStore(db),
     permissions: new PermissionStore(db),
     settings: new SettingsStore(db),
+    mcpServers: new McpServerStore(db),
     workdirs: new WorkdirStore(db),
   };
 }
