@@ -6,6 +6,7 @@ import {
   type TaskWorkdirEvent,
   TO_CHAT,
 } from "../protocol/mod.ts";
+import { Attachments } from "./attachments.ts";
 import { Auth, openVault } from "./auth/mod.ts";
 import { blockEvents } from "./block_events.ts";
 import { Ingest } from "./ingest.ts";
@@ -38,6 +39,7 @@ export class HubCore {
   readonly auth: Auth;
   readonly settings: Settings;
   readonly mcpServers: McpServers;
+  readonly attachments: Attachments;
   readonly presence: Presence;
   readonly ingest: Ingest;
   readonly turns: Turns;
@@ -58,6 +60,11 @@ export class HubCore {
     this.auth = new Auth(this.store.users, vault);
     this.settings = new Settings(this.store.settings, vault, options.providers);
     this.mcpServers = new McpServers(this.store.mcpServers, vault);
+    this.attachments = new Attachments(
+      this.store,
+      options.dataDir,
+      (fault) => this.log("warn", fault),
+    );
     this.presence = new Presence(this.timings, {
       lost: (device) => this.#lost(device),
       gone: (device, silent) => this.#gone(device, silent),
@@ -75,6 +82,7 @@ export class HubCore {
     this.questions = new PersonQuestions(parts);
     this.turns = new Turns({
       ...parts,
+      attachments: this.attachments,
       request: (dispatch) => turnRequest(this, dispatch),
       slotsChanged: (...args) => this.slotsChanged(...args),
       directoryChanged: (dispatch) => this.#directoryChanged(dispatch),
@@ -149,6 +157,7 @@ export class HubCore {
   close(): void {
     this.turns.close();
     this.presence.close();
+    this.attachments.close();
     this.ingest.close();
     this.store.db.close();
   }

@@ -2,14 +2,17 @@
 import type { ExecuteRequest, McpServer, PermissionRule } from "../protocol/mod.ts";
 import type { DirectoryFields } from "./directories.ts";
 import type { ModelMembers } from "./model_config.ts";
-import type { SubtaskRow, TaskRow, UserRow } from "./store/mod.ts";
+import type { AttachmentRow, SubtaskRow, TaskRow, UserRow } from "./store/mod.ts";
 
 /** What a request is made of. */
 export interface RequestParts {
   user: UserRow;
   task: TaskRow;
   turn: SubtaskRow;
-  prompt: string;
+  /** The person's message that the turn answers. */
+  message: SubtaskRow;
+  /** Files that came with it, and what the device fetches them with; "" without files. */
+  files: { rows: readonly AttachmentRow[]; token: string };
   deviceId: string;
   /** Which agent answers, with which model. */
   model: ModelMembers;
@@ -26,7 +29,7 @@ export interface RequestParts {
 export function executionRequest(
   parts: RequestParts,
 ): Record<string, unknown> & Pick<ExecuteRequest, "task_id" | "subtask_id"> {
-  const { user, task, turn, prompt, deviceId, model, directory, hubUrl } = parts;
+  const { user, task, turn, message, files, deviceId, model, directory, hubUrl } = parts;
   const person = {
     id: user.id,
     name: user.user_name,
@@ -40,13 +43,14 @@ export function executionRequest(
     task_id: task.id,
     subtask_id: turn.id,
     message_id: turn.message_id,
-    user_message_id: turn.message_id - 1,
+    user_message_id: message.message_id,
+    user_subtask_id: message.id,
     task_title: task.title,
     subtask_title: task.title,
     type: "online",
     task_mode: "code",
     mode: "solo",
-    prompt,
+    prompt: promptOf(message.content, files.rows),
     system_prompt: "",
     new_session: false,
     user: person,
@@ -63,7 +67,13 @@ export function executionRequest(
     model_config: model.model_config,
     mcp_servers: [],
     skill_names: [],
-    attachments: [],
+    attachments: files.rows.map(({ id, filename, mime_type, size }) => ({
+      id,
+      original_filename: filename,
+      mime_type,
+      file_size: size,
+      subtask_id: message.id,
+    })),
     inherited_sessions: [],
     fork_runtime: null,
     execution_target_type: "local",
@@ -71,10 +81,17 @@ export function executionRequest(
     ...directory,
     permission_mode: task.permission_mode,
     permission_rules: parts.rules,
-    auth_token: "",
+    auth_token: files.token,
     skill_identity_token: "",
     backend_url: hubUrl,
     is_subscription: false,
     skip_git_clone: false,
   };
+}
+
+/** The person's words, and for each file the mark that the device replaces by its path. */
+function promptOf(text: string, files: readonly AttachmentRow[]): string {
+  if (files.length === 0) return text;
+  const marks = files.map(({ id }) => `[attachment:${id}]`).join("\n");
+  return text.trim() === "" ? marks : `${text}\n\n${marks}`;
 }

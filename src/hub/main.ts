@@ -130,7 +130,8 @@ class HubRunner {
           run: false,
           ffi: false,
           env: false,
-          sys: false,
+          // How much room there is on the disk for files of messages.
+          sys: ["statfs"],
           import: false,
         },
       },

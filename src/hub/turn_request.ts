@@ -1,5 +1,6 @@
 /** Gathers what the request for an attempt is made of. */
 import { AppError } from "../platform/mod.ts";
+import type { Attachments } from "./attachments.ts";
 import { directoryFields } from "./directories.ts";
 import { executionRequest } from "./execution_request.ts";
 import type { McpServers } from "./mcp_servers.ts";
@@ -12,6 +13,7 @@ export interface TurnRequestSeam {
   readonly store: Store;
   readonly settings: Settings;
   readonly mcpServers: McpServers;
+  readonly attachments: Attachments;
   /** Address of this hub without a trailing slash. */
   readonly url: string;
 }
@@ -22,22 +24,25 @@ export interface TurnRequestSeam {
  * @throws {AppError} `not_found` when the conversation is gone, `secret_unreadable`.
  */
 export function turnRequest(
-  { store, settings, mcpServers, url }: TurnRequestSeam,
+  { store, settings, mcpServers, attachments, url }: TurnRequestSeam,
   dispatch: DispatchRow,
 ) {
   const { tasks, users, workdirs, permissions } = store;
   const user = users.byId(dispatch.user_id);
   const task = tasks.task(dispatch.user_id, dispatch.task_id);
   const turn = tasks.subtask(dispatch.subtask_id);
-  if (!user || !task || !turn) {
+  const message = turn && tasks.messageOf(turn);
+  if (!user || !task || !turn || !message) {
     throw new AppError("not_found", "The conversation is gone");
   }
   const { agent } = task;
+  const rows = store.attachments.of(message.id);
   return executionRequest({
     user,
     task,
     turn,
-    prompt: tasks.promptOf(turn),
+    message,
+    files: { rows, token: rows.length > 0 ? attachments.tokenFor(dispatch) : "" },
     deviceId: dispatch.device_id,
     model: modelMembers({
       agent,

@@ -13,6 +13,7 @@ import {
   TO_DEVICE,
 } from "../protocol/mod.ts";
 import { agentOf, modelChoice } from "./agent_choice.ts";
+import type { Attachments } from "./attachments.ts";
 import { bindDirectory } from "./directories.ts";
 import type { Ingest } from "./ingest.ts";
 import type { Presence } from "./presence.ts";
@@ -34,6 +35,7 @@ export interface TurnsSeam {
   readonly presence: Presence;
   readonly audience: Audience;
   readonly timings: HubTimings;
+  readonly attachments: Attachments;
   ingest(): Ingest;
   /** The request for an attempt. @throws {AppError} When a key cannot be read or the task is gone. */
   request(dispatch: DispatchRow): object;
@@ -91,19 +93,17 @@ export class Turns {
       message.device_id ?? known?.device_id,
     );
     const agent = agentOf(known, message.agent);
-    const title = (message.title?.trim() || message.message.trim())
-      .replaceAll(/\s+/g, " ").replaceAll("\0", "").slice(0, MAX_TITLE_UNITS)
-      .toWellFormed();
     return db.transaction(() => {
       const { task, user: userMessage, turn } = tasks.addTurn(
         user.id,
         known?.id ?? null,
-        title,
+        this.#title(user.id, message),
         message.message,
         deviceId,
         agent,
       );
       const dispatch = dispatches.add(user.id, turn, deviceId);
+      this.seam.attachments.claim(user.id, message.attachments, userMessage);
       bindDirectory(this.seam.store, task, deviceId, directoryChoice(message));
       tasks.setModel(task.id, modelChoice(task, message));
       if (message.permission_mode) {
@@ -258,6 +258,7 @@ export class Turns {
     if (open) this.cancel(userId, open.id);
     if (task.device_id) this.closeSession(userId, taskId);
     tasks.removeTask(userId, taskId);
+    this.seam.attachments.removeOfTask(taskId);
   }
 
   /** A turn was settled: pages learn it. */
@@ -310,6 +311,14 @@ export class Turns {
     for (const timer of this.#cancelTimers.values()) clearTimeout(timer);
     this.reconciler.close();
     for (const { timer } of this.#held.values()) clearTimeout(timer);
+  }
+
+  /** What a new conversation is called: as the sender says, else by its first words or file. */
+  #title(userId: number, { title, message, attachments }: ChatSend): string {
+    const [first] = attachments;
+    const file = first && this.seam.store.attachments.get(userId, first)?.filename;
+    return (title?.trim() || message.trim() || file || "")
+      .replaceAll(/\s+/g, " ").replaceAll("\0", "").slice(0, MAX_TITLE_UNITS).toWellFormed();
   }
 
   #ownTask(userId: number, taskId: number): TaskRow {

@@ -7,10 +7,11 @@ import type {
   TaskView,
   TaskWorkdir,
 } from "../protocol/mod.ts";
+import { attachmentView } from "./attachments.ts";
 import { directoryView } from "./directories.ts";
 import type { Ingest } from "./ingest.ts";
 import type { Presence } from "./presence.ts";
-import type { DeviceRow, Store, SubtaskRow, TaskRow } from "./store/mod.ts";
+import type { AttachmentRow, DeviceRow, Store, SubtaskRow, TaskRow } from "./store/mod.ts";
 
 /** Messages of one answer to `task:join`. */
 const MAX_MESSAGES = 200;
@@ -58,7 +59,12 @@ export class Views {
     return directoryView(this.store.workdirs.get(taskId, deviceId));
   }
 
-  subtask(row: SubtaskRow, userId: number): SubtaskView {
+  /** `files`: of the message; found where they are not given. */
+  subtask(
+    row: SubtaskRow,
+    userId: number,
+    files: readonly AttachmentRow[] = this.store.attachments.of(row.id),
+  ): SubtaskView {
     const dispatch = row.role === "assistant" ? this.store.dispatches.current(row.id) : undefined;
     const transcript = dispatch && this.ingest.transcript(dispatch);
     const device = row.device_id ? this.presence.get(userId, row.device_id) : undefined;
@@ -72,6 +78,7 @@ export class Views {
       content: row.content,
       streamed_text: transcript?.text ?? "",
       blocks: transcript?.views() ?? [],
+      attachments: files.map(attachmentView),
       error: row.error,
       error_code: row.error_code,
       device_id: row.device_id,
@@ -94,8 +101,9 @@ export class Views {
       MAX_MESSAGES + 1,
     );
     const truncated = rows.length > MAX_MESSAGES;
+    const files = Map.groupBy(this.store.attachments.ofTask(task.id), (row) => row.subtask_id);
     const subtasks = (truncated ? rows.slice(1) : rows).map((row) =>
-      this.subtask(row, task.user_id)
+      this.subtask(row, task.user_id, files.get(row.id) ?? [])
     );
     const live = subtasks.find((s) => s.status === "RUNNING");
     return {

@@ -4,6 +4,7 @@
  */
 import * as z from "zod";
 import { EFFORTS, type ModelChoice, modelId } from "./agent.ts";
+import { type AttachmentView, MAX_ATTACHMENTS } from "./attachment.ts";
 import { wireId } from "./device.ts";
 import { type RuntimeName, RUNTIMES, WORKDIR_POLICIES } from "./execute.ts";
 import { PERMISSION_MODES, type PermissionMode, type QuestionView } from "./permission.ts";
@@ -134,10 +135,11 @@ function misfit(
 export const chatSend = z.looseObject({
   ...directoryFields,
   task_id: wireId.nullish(),
-  message: z.string().max(MAX_MESSAGE_UNITS).refine(
-    (text) => text.trim().length > 0,
-    "must not be blank",
-  ),
+  /** May be blank when files say what is meant. */
+  message: z.string().max(MAX_MESSAGE_UNITS),
+  /** Ids of files that were uploaded before. */
+  attachments: z.array(wireId).max(MAX_ATTACHMENTS).nullish()
+    .transform((ids) => [...new Set(ids ?? [])]),
   title: z.string().max(200).nullish(),
   /** Of a new conversation, which stays with it; absent: the conversation's own, `claude` in a new one. */
   agent: z.enum(RUNTIMES).nullish(),
@@ -152,6 +154,9 @@ export const chatSend = z.looseObject({
 }).superRefine((message, context) => {
   const wrong = misfit(message);
   if (wrong) context.addIssue({ code: "custom", path: [wrong[0]], message: wrong[1] });
+  if (message.message.trim() === "" && message.attachments.length === 0) {
+    context.addIssue({ code: "custom", path: ["message"], message: "must not be blank" });
+  }
 });
 export type ChatSend = z.infer<typeof chatSend>;
 
@@ -214,6 +219,8 @@ export interface SubtaskView {
   /** Everything the agent streamed as text, joined; assistant only. */
   streamed_text: string;
   blocks: BlockView[];
+  /** Files that came with a person's message. */
+  attachments: AttachmentView[];
   error: string | null;
   error_code: string | null;
   device_id: string | null;

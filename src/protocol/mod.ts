@@ -1,6 +1,7 @@
 /** Schemas and names of every message; the device and the hub import the same ones. */
 export * from "./limits.ts";
 export * from "./agent.ts";
+export * from "./attachment.ts";
 export * from "./device.ts";
 export * from "./execute.ts";
 export * from "./parse.ts";

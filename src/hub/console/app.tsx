@@ -5,6 +5,7 @@ import { notify } from "./data.ts";
 import { SettingsDialog } from "./settings_dialog.tsx";
 import { signIn } from "./session.ts";
 import { Sidebar } from "./sidebar.tsx";
+import { DropZone } from "./upload_view.tsx";
 import { currentAgent, setState, useSelect } from "./state.ts";
 
 export function App() {
@@ -28,6 +29,7 @@ function Workspace() {
         <ConversationView />
       </main>
       {settingsOpen && <SettingsDialog />}
+      <DropZone />
     </div>
   );
 }

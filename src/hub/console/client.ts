@@ -4,6 +4,7 @@ import { api } from "./api.ts";
 import { join, request, showNew } from "./connection.ts";
 import { act, refreshDevices, refreshTasks } from "./data.ts";
 import { choiceFields } from "./directory.ts";
+import { clearUploads } from "./uploads.ts";
 import { chosenDevice, getState, nextDirectory, rememberChoice, setState } from "./state.ts";
 
 /** @returns True when the hub has taken the message. */
@@ -12,8 +13,10 @@ export function send(text: string): Promise<boolean> {
     const state = getState();
     const device = chosenDevice(state);
     const directory = nextDirectory(state);
+    const files = state.uploads.map(({ id }) => id).filter((id) => id !== null);
     const ack = await request<{ task_id: number }>("chat:send", {
       message: text,
+      ...(files.length > 0 && { attachments: files }),
       ...(state.taskId !== null && { task_id: state.taskId }),
       ...(device && { device_id: device.device_id }),
       ...choiceFields(directory, state.taskId === null),
@@ -21,6 +24,9 @@ export function send(text: string): Promise<boolean> {
       ...state.model,
     });
     if (device && directory) rememberChoice(state.user, device.device_id, directory);
+    // What was written or added meanwhile is for the next message.
+    if (getState().draft === text) setState({ draft: "" });
+    clearUploads(state.uploads);
     if (getState().taskId !== state.taskId) return;
     setState({ taskId: ack.task_id, directory: null, model: null, dismissed: null, notice: null });
     history.replaceState(null, "", `#task=${ack.task_id}`);

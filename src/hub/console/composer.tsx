@@ -9,23 +9,27 @@ import { Lamp } from "./lamp.tsx";
 import { ModelControl } from "./model_view.tsx";
 import { NewPermission } from "./permission_view.tsx";
 import { chosenDevice, setState, useSelect } from "./state.ts";
+import { AttachButton, onPaste, UploadChips } from "./upload_view.tsx";
 
 export function Composer() {
   const taskId = useSelect((s) => s.taskId);
   const turn = useSelect((s) => openTurn(s.conversation));
   const device = useSelect(chosenDevice);
   const online = useSelect((s) => s.connection === "online");
-  const [text, setText] = useState("");
+  const text = useSelect((s) => s.draft);
+  const uploads = useSelect((s) => s.uploads);
   const [sending, setSending] = useState(false);
   const input = useRef<HTMLTextAreaElement>(null);
   useEffect(() => input.current?.focus(), [taskId]);
   useEffect(() => grow(input.current), [text]);
   const reachable = device !== null && (device.status !== "offline" || device.reconnecting);
-  const ready = online && reachable && !turn && !sending && text.trim() !== "";
+  const uploaded = uploads.every(({ state }) => state === "done");
+  const ready = online && reachable && !turn && !sending && uploaded &&
+    (text.trim() !== "" || uploads.length > 0);
   const submit = async () => {
     if (!ready) return;
     setSending(true);
-    if (await send(text)) setText("");
+    await send(text);
     setSending(false);
   };
   const onKeyDown = (event: KeyboardEvent) => {
@@ -43,6 +47,7 @@ export function Composer() {
           void submit();
         }}
       >
+        <UploadChips />
         <textarea
           ref={input}
           rows={1}
@@ -51,10 +56,12 @@ export function Composer() {
           placeholder={taskId === null ? "Describe a task…" : "Follow up…"}
           maxLength={200_000}
           value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
+          onInput={(event) => setState({ draft: event.currentTarget.value })}
           onKeyDown={onKeyDown}
+          onPaste={onPaste}
         />
         <div class="tools">
+          <AttachButton />
           <div class="chips">
             <AgentPicker />
             <ModelControl />

@@ -20,6 +20,7 @@ const turn: SubtaskView = {
   status: "RUNNING",
   content: "",
   streamed_text: "",
+  attachments: [],
   blocks: [{ id: "b", type: "text", status: "streaming", timestamp: 0, content: "Hello" }],
   error: null,
   error_code: null,

@@ -2,6 +2,7 @@
 import { memo } from "preact/compat";
 import { useState } from "preact/hooks";
 import type { BlockView, SubtaskView } from "../../protocol/mod.ts";
+import { Attachments } from "./attachment_view.tsx";
 import { retry } from "./client.ts";
 import { isFinal } from "./conversation.ts";
 import { Markdown } from "./markdown_view.tsx";
@@ -20,7 +21,8 @@ export const Message = memo(
 function UserMessage({ message }: { message: SubtaskView }) {
   return (
     <article class="message user" data-testid={`message-${message.subtask_id}`} data-role="user">
-      <div class="bubble">{message.content}</div>
+      <Attachments files={message.attachments} />
+      {message.content.trim() !== "" && <div class="bubble">{message.content}</div>}
     </article>
   );
 }

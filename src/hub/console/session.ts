@@ -2,6 +2,7 @@
 import { api, ApiError, storedToken, storeToken } from "./api.ts";
 import { connect, disconnect, openTask } from "./connection.ts";
 import { errorText, onExpired } from "./data.ts";
+import { clearUploads } from "./uploads.ts";
 import { lastAgent, lastPermission, setState } from "./state.ts";
 
 onExpired(expired);
@@ -35,6 +36,7 @@ export async function signIn(name: string, password: string): Promise<void> {
 export function signOut(reason: string | null = null): void {
   storeToken(null);
   disconnect();
+  clearUploads();
   setState({
     user: null,
     starting: false,
@@ -47,6 +49,7 @@ export function signOut(reason: string | null = null): void {
     deviceId: null,
     model: null,
     modelOpen: false,
+    draft: "",
     directory: null,
     directoryOpen: false,
     dismissed: null,

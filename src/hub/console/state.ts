@@ -11,6 +11,7 @@ import type {
 } from "../../protocol/mod.ts";
 import type { Conversation } from "./conversation.ts";
 import { parseChoice } from "./directory.ts";
+import type { Upload } from "./uploads.ts";
 
 export interface State {
   /** Null: nobody is signed in. */
@@ -36,6 +37,10 @@ export interface State {
   /** Model chosen for the next message; null: as before. */
   model: ModelChoice | null;
   modelOpen: boolean;
+  /** What is being written. */
+  draft: string;
+  /** Files of the message that is being written. */
+  uploads: Upload[];
   /** Whether the agent of the next new conversation asks. */
   permission: PermissionMode;
   /** The notice about a directory that was read and put away. */
@@ -62,6 +67,8 @@ let state: State = {
   agent: "claude",
   model: null,
   modelOpen: false,
+  draft: "",
+  uploads: [],
   permission: "bypass",
   dismissed: null,
   notice: null,

@@ -15,9 +15,10 @@ import type { HubCore } from "../core.ts";
 import type { ApiKeyRow, DeviceRow, UserRow } from "../store/mod.ts";
 import { openDirectory } from "../open_directory.ts";
 import { asset } from "./assets.ts";
+import { attachmentRoutes, deviceFileRoutes } from "./attachment_routes.ts";
 import { errorResponse, knownErrorResponse } from "./errors.ts";
 import { refusal, SECURITY_HEADERS } from "./guard.ts";
-import { type App, type Env, idOf, parsed } from "./request.ts";
+import { type App, bearerOf, type Env, idOf, parsed } from "./request.ts";
 import { settingsRoutes } from "./settings_routes.ts";
 
 /** Most conversations one list shows. */
@@ -36,11 +37,13 @@ export function hubApp(core: HubCore): App {
   app.notFound(() => errorResponse(404, "Not Found"));
   pageRoutes(app, core);
   authRoutes(app, core);
+  deviceFileRoutes(app, core);
   app.use("/api/*", authenticated(core));
   userRoutes(app, core);
   settingsRoutes(app, core);
   deviceRoutes(app, core);
   taskRoutes(app, core);
+  attachmentRoutes(app, core);
   return app;
 }
 
@@ -61,10 +64,7 @@ function guard(): MiddlewareHandler {
 
 function authenticated(core: HubCore): MiddlewareHandler<Env> {
   return async (c, next) => {
-    const header = c.req.header("authorization") ?? "";
-    const token = /^bearer +(\S+)$/i.exec(header)?.[1];
-    if (!token) throw new AppError("not_authenticated", "Not authenticated");
-    const login = core.auth.byToken(token);
+    const login = core.auth.byToken(bearerOf(c.req.raw));
     if (!login) {
       throw new AppError("token_invalid", "Could not validate credentials");
     }

@@ -1,6 +1,7 @@
 /** What all routes share: who asks, and bodies in their typed form. */
 import type { Hono } from "hono";
-import * as z from "zod";
+import type * as z from "zod";
+import { AppError } from "../../platform/mod.ts";
 import type { UserRow } from "../store/mod.ts";
 import { errorResponse, validationResponse } from "./errors.ts";
 
@@ -11,6 +12,13 @@ export interface Env {
 
 /** The interface under construction. */
 export type App = Hono<Env>;
+
+/** The token of a request. @throws {AppError} `not_authenticated` without one. */
+export function bearerOf(request: Request): string {
+  const token = /^bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+  if (!token) throw new AppError("not_authenticated", "Not authenticated");
+  return token;
+}
 
 /** The request's JSON body in its typed form, or the answer that refuses it. */
 export async function parsed<S extends z.ZodType>(

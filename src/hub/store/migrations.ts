@@ -235,4 +235,39 @@ CREATE TRIGGER mcp_servers_bound BEFORE INSERT ON mcp_servers
 WHEN (SELECT count(*) FROM mcp_servers WHERE user_id = NEW.user_id) >= 32
 BEGIN SELECT RAISE(ABORT, 'A person has at most 32 MCP servers'); END;
 `,
+  `
+-- Files of messages; the bytes lie in the file of that name. Without a message one waits to be sent.
+CREATE TABLE attachments (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  user_id INTEGER NOT NULL REFERENCES users(id),
+  subtask_id INTEGER REFERENCES subtasks(id),
+  place INTEGER NOT NULL DEFAULT 0 CHECK (place BETWEEN 0 AND 19),
+  file TEXT NOT NULL UNIQUE CHECK (length(file) = 36),
+  filename TEXT NOT NULL CHECK (length(filename) BETWEEN 1 AND 255),
+  mime_type TEXT NOT NULL CHECK (length(mime_type) BETWEEN 3 AND 200),
+  size INTEGER NOT NULL CHECK (size BETWEEN 0 AND 104857600),
+  created_at TEXT NOT NULL
+);
+CREATE UNIQUE INDEX attachments_message ON attachments(subtask_id, place) WHERE subtask_id IS NOT NULL;
+CREATE INDEX attachments_unsent ON attachments(user_id, created_at) WHERE subtask_id IS NULL;
+CREATE TRIGGER attachments_stay BEFORE UPDATE ON attachments
+WHEN OLD.subtask_id IS NOT NULL OR NEW.user_id <> OLD.user_id
+BEGIN SELECT RAISE(ABORT, 'A file stays with its message'); END;
+CREATE TRIGGER attachments_owner BEFORE UPDATE ON attachments
+WHEN NEW.subtask_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM subtasks s JOIN tasks t ON t.id = s.task_id
+  WHERE s.id = NEW.subtask_id AND s.role = 'user' AND t.user_id = NEW.user_id)
+BEGIN SELECT RAISE(ABORT, 'A file goes with a message of its owner'); END;
+
+-- What a device may fetch the files of its task with, while the attempt is open; each request has one.
+CREATE TABLE dispatch_tokens (
+  token_hash TEXT PRIMARY KEY CHECK (length(token_hash) = 64),
+  dispatch_id INTEGER NOT NULL REFERENCES dispatches(id)
+) WITHOUT ROWID;
+CREATE INDEX dispatch_tokens_dispatch ON dispatch_tokens(dispatch_id);
+CREATE TRIGGER dispatch_tokens_open BEFORE INSERT ON dispatch_tokens
+WHEN (SELECT state FROM dispatches WHERE id = NEW.dispatch_id) <> 'open'
+BEGIN SELECT RAISE(ABORT, 'A closed attempt fetches nothing'); END;
+CREATE TRIGGER dispatch_tokens_closed AFTER UPDATE OF state ON dispatches WHEN NEW.state = 'closed'
+BEGIN DELETE FROM dispatch_tokens WHERE dispatch_id = NEW.id; END;
+`,
 ];

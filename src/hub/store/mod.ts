@@ -1,5 +1,6 @@
 /** Everything the hub remembers, in one SQLite database. */
 import { type Database, openDatabase } from "./database.ts";
+import { AttachmentStore } from "./attachments.ts";
 import { DeviceStore } from "./devices.ts";
 import { DispatchStore } from "./dispatches.ts";
 import { McpServerStore } from "./mcp_servers.ts";
@@ -10,6 +11,7 @@ import { TaskStore } from "./tasks.ts";
 import { UserStore } from "./users.ts";
 import { WorkdirStore } from "./workdirs.ts";
 
+export type { AttachmentRow } from "./attachments.ts";
 export type { DeviceRow } from "./devices.ts";
 export type { AgentSettingsRow } from "./settings.ts";
 export type { DispatchRow, TurnEnd } from "./dispatches.ts";
@@ -25,6 +27,7 @@ export interface Store {
   readonly tasks: TaskStore;
   readonly dispatches: DispatchStore;
   readonly runs: RunStore;
+  readonly attachments: AttachmentStore;
   readonly permissions: PermissionStore;
   readonly settings: SettingsStore;
   readonly mcpServers: McpServerStore;
@@ -45,6 +48,7 @@ export function openStore(dataDir: string): Store {
     tasks: new TaskStore(db),
     dispatches: new DispatchStore(db),
     runs: new RunStore(db),
+    attachments: new AttachmentStore(db),
     permissions: new PermissionStore(db),
     settings: new SettingsStore(db),
     mcpServers: new McpServerStore(db),

@@ -188,14 +188,14 @@ export class TaskStore {
   }
 
   /** The message of the person that `turn` answers. */
-  promptOf(turn: SubtaskRow): string {
-    const row = this.db.get<{ content: StoredText }>(
-      `SELECT content FROM subtasks WHERE task_id = ? AND role = 'user' AND message_id < ?
+  messageOf(turn: SubtaskRow): SubtaskRow | undefined {
+    const row = this.db.get<StoredSubtask>(
+      `SELECT * FROM subtasks WHERE task_id = ? AND role = 'user' AND message_id < ?
          ORDER BY message_id DESC LIMIT 1`,
       turn.task_id,
       turn.message_id,
     );
-    return row ? decodeText(row.content) : "";
+    return row && readable(row);
   }
 
   /** The turn was handed to the device. */
