@@ -14,6 +14,7 @@ import { McpServers } from "./mcp_servers.ts";
 import { PersonQuestions } from "./questions.ts";
 import { Presence, type PresentDevice } from "./presence.ts";
 import { type DefaultProviders, Settings } from "./settings.ts";
+import { Steering } from "./steering.ts";
 import { type DispatchRow, openStore, type Store } from "./store/mod.ts";
 import { DEFAULT_TIMINGS, type HubTimings } from "./timings.ts";
 import { turnRequest } from "./turn_request.ts";
@@ -44,6 +45,7 @@ export class HubCore {
   readonly ingest: Ingest;
   readonly turns: Turns;
   readonly questions: PersonQuestions;
+  readonly steering: Steering;
   readonly views: Views;
   readonly timings: HubTimings;
   readonly port: number;
@@ -80,6 +82,7 @@ export class HubCore {
       ingest: () => this.ingest,
     };
     this.questions = new PersonQuestions(parts);
+    this.steering = new Steering({ ...parts, log: (message) => this.log("warn", message) });
     this.turns = new Turns({
       ...parts,
       attachments: this.attachments,
@@ -102,8 +105,11 @@ export class HubCore {
         }),
       directory: (dispatch) => this.#directoryChanged(dispatch),
       waiting: (dispatch, waiting) => this.questions.waiting(dispatch, waiting),
-      settled: (dispatch, transcript, end) =>
-        this.turns.settled(dispatch, end, transcript.textUnits),
+      inputsRead: (dispatch) => this.steering.read(dispatch),
+      settled: (dispatch, transcript, end) => {
+        this.turns.settled(dispatch, end, transcript.textUnits);
+        this.steering.settled(dispatch);
+      },
       deviceEnded: (dispatch) => this.turns.deviceEnded(dispatch),
       fault: (message) => this.log("error", message),
     });
@@ -156,6 +162,7 @@ export class HubCore {
 
   close(): void {
     this.turns.close();
+    this.steering.close();
     this.presence.close();
     this.attachments.close();
     this.ingest.close();

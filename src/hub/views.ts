@@ -1,6 +1,7 @@
 /** What the browser gets to see of tasks, turns and devices. */
 import type {
   DeviceInfo,
+  InputView,
   JoinAck,
   SubtaskStatus,
   SubtaskView,
@@ -59,11 +60,12 @@ export class Views {
     return directoryView(this.store.workdirs.get(taskId, deviceId));
   }
 
-  /** `files`: of the message; found where they are not given. */
+  /** `files` of the message and `inputs` it has not read are found where they are not given. */
   subtask(
     row: SubtaskRow,
     userId: number,
     files: readonly AttachmentRow[] = this.store.attachments.of(row.id),
+    inputs: InputView[] = this.store.inputs.unread(row.id),
   ): SubtaskView {
     const dispatch = row.role === "assistant" ? this.store.dispatches.current(row.id) : undefined;
     const transcript = dispatch && this.ingest.transcript(dispatch);
@@ -78,6 +80,7 @@ export class Views {
       content: row.content,
       streamed_text: transcript?.text ?? "",
       blocks: transcript?.views() ?? [],
+      inputs,
       attachments: files.map(attachmentView),
       error: row.error,
       error_code: row.error_code,
@@ -102,8 +105,9 @@ export class Views {
     );
     const truncated = rows.length > MAX_MESSAGES;
     const files = Map.groupBy(this.store.attachments.ofTask(task.id), (row) => row.subtask_id);
+    const inputs = this.store.inputs.unreadOfTask(task.id);
     const subtasks = (truncated ? rows.slice(1) : rows).map((row) =>
-      this.subtask(row, task.user_id, files.get(row.id) ?? [])
+      this.subtask(row, task.user_id, files.get(row.id) ?? [], inputs.get(row.id) ?? [])
     );
     const live = subtasks.find((s) => s.status === "RUNNING");
     return {

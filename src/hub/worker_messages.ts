@@ -9,6 +9,7 @@ const timings = z.object({
   reconcileGraceMs: z.number().positive().optional(),
   cancelConfirmMs: z.number().positive().optional(),
   executeAckMs: z.number().positive().optional(),
+  steerRetryMs: z.number().positive().optional(),
 });
 
 /** Main thread → worker. */

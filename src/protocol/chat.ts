@@ -7,6 +7,7 @@ import { EFFORTS, type ModelChoice, modelId } from "./agent.ts";
 import { type AttachmentView, MAX_ATTACHMENTS } from "./attachment.ts";
 import { wireId } from "./device.ts";
 import { type RuntimeName, RUNTIMES, WORKDIR_POLICIES } from "./execute.ts";
+import type { InputView } from "./steer.ts";
 import { PERMISSION_MODES, type PermissionMode, type QuestionView } from "./permission.ts";
 
 export const SUBTASK_STATUSES = [
@@ -36,6 +37,8 @@ export const FROM_CHAT = {
   cancel: "chat:cancel",
   retry: "chat:retry",
   answer: "chat:answer",
+  steer: "chat:steer",
+  takeBack: "chat:take_back",
   setPermissionMode: "task:set_permission_mode",
   join: "task:join",
   leave: "task:leave",
@@ -54,6 +57,8 @@ export const TO_CHAT = {
   error: "chat:error",
   cancelled: "chat:cancelled",
   message: "chat:message",
+  /** Messages to a running turn that it has not read. */
+  input: "chat:input",
   taskCreated: "task:created",
   taskStatus: "task:status",
   /** Where the conversation works, or what was asked for, is another one now. */
@@ -179,7 +184,7 @@ export const taskJoin = z.looseObject({
 /** `task:leave`. */
 export const taskLeave = z.looseObject({ task_id: wireId });
 
-export const BLOCK_TYPES = ["text", "thinking", "tool"] as const;
+export const BLOCK_TYPES = ["text", "thinking", "tool", "input"] as const;
 export const BLOCK_STATUSES = [
   "streaming",
   "generating_arguments",
@@ -188,7 +193,7 @@ export const BLOCK_STATUSES = [
   "error",
 ] as const;
 
-/** One piece of an answer, in order: text, reasoning, or a tool call. */
+/** One piece of an answer, in order: text, reasoning, a tool call, or what the person said meanwhile. */
 export interface BlockView {
   /** Unique within its subtask. */
   id: string;
@@ -196,7 +201,7 @@ export interface BlockView {
   status: (typeof BLOCK_STATUSES)[number];
   /** Milliseconds since 1970. */
   timestamp: number;
-  /** Text and thinking. */
+  /** Text, thinking and input. */
   content?: string;
   tool_use_id?: string;
   tool_name?: string;
@@ -219,6 +224,8 @@ export interface SubtaskView {
   /** Everything the agent streamed as text, joined; assistant only. */
   streamed_text: string;
   blocks: BlockView[];
+  /** What the person said while the turn ran and it has not read; assistant only. */
+  inputs: InputView[];
   /** Files that came with a person's message. */
   attachments: AttachmentView[];
   error: string | null;

@@ -62,6 +62,8 @@ export interface DeviceInfo {
   cloud_config: null;
   remote_config: null;
   bind_shell: "claudecode" | "openclaw";
+  /** What it takes beyond the protocol, such as `steer`. */
+  features: string[];
   /** What fences the agent on that device, in the device's words. */
   sandbox: string | null;
   /** Where its sessions may work and have worked; null: it never said. */

@@ -34,6 +34,24 @@ export function send(text: string): Promise<boolean> {
   });
 }
 
+/** Says something to a turn that runs. */
+export function steer(subtask_id: number, text: string): Promise<boolean> {
+  return act(async () => {
+    await request("chat:steer", { subtask_id, text });
+    if (getState().draft === text) setState({ draft: "", notice: null });
+  });
+}
+
+/** Puts a message that was not read back into the composer. */
+export function takeBack(subtask_id: number, input_id: string): Promise<boolean> {
+  return act(async () => {
+    const { text } = await request<{ text: string }>("chat:take_back", { subtask_id, input_id });
+    const { draft } = getState();
+    setState({ draft: draft.trim() === "" ? text : `${draft}\n\n${text}` });
+    document.querySelector<HTMLElement>(".composer textarea")?.focus();
+  });
+}
+
 export function cancel(subtaskId: number): Promise<boolean> {
   return act(() => request("chat:cancel", { subtask_id: subtaskId }));
 }

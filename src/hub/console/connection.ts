@@ -5,6 +5,7 @@ import {
   type BlockUpdate,
   type BlockView,
   type ChatChunk,
+  type ChatInputEvent,
   type DeviceInfo,
   type JoinAck,
   type SubtaskView,
@@ -20,6 +21,7 @@ import {
   applyBlockUpdated,
   applyChunk,
   applyEnd,
+  applyInputs,
   applyModel,
   applyPermission,
   applyStart,
@@ -116,6 +118,7 @@ function listen(opened: Socket): void {
     (e: TaskPermissionEvent) => queue(e, (c) => applyPermission(c, e)),
   );
   opened.on("task:model", (e: TaskModelEvent) => queue(e, (c) => applyModel(c, e)));
+  opened.on("chat:input", (e: ChatInputEvent) => queue(e, (c) => applyInputs(c, e)));
   opened.on("chat:start", (e: StartEvent) => queue(e, (c) => applyStart(c, e)));
   opened.on("chat:message", (e: SubtaskView) => queue(e, () => GAP));
   opened.on("chat:chunk", (e: ChatChunk) => queue(e, (c) => applyChunk(c, e)));

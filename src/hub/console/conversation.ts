@@ -3,6 +3,7 @@ import type {
   BlockUpdate,
   BlockView,
   ChatChunk,
+  ChatInputEvent,
   JoinAck,
   SubtaskView,
   TaskModelEvent,
@@ -135,6 +136,14 @@ export function applyPermission(
   { permission_mode }: TaskPermissionEvent,
 ): Conversation {
   return { ...conversation, task: { ...conversation.task, permission_mode } };
+}
+
+/** `chat:input`: what the turn was told and has not read. */
+export function applyInputs(
+  conversation: Conversation,
+  { subtask_id, inputs }: ChatInputEvent,
+): Applied {
+  return changeMessage(conversation, subtask_id, (message) => ({ ...message, inputs }));
 }
 
 /** `task:model`: what answers from now on. */

@@ -21,6 +21,7 @@ const turn: SubtaskView = {
   content: "",
   streamed_text: "",
   attachments: [],
+  inputs: [],
   blocks: [{ id: "b", type: "text", status: "streaming", timestamp: 0, content: "Hello" }],
   error: null,
   error_code: null,

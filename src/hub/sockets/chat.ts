@@ -7,6 +7,8 @@ import {
   chatCancel,
   chatRetry,
   chatSend,
+  chatSteer,
+  chatTakeBack,
   FROM_CHAT,
   parsePayload,
   setPermissionMode,
@@ -95,6 +97,16 @@ class BrowserConnection {
         const given = parsePayload(chatAnswer, payload, name);
         const answered = this.core.questions.answer(this.#login.user.id, given);
         return void answered.then(ack, (error) => refuse(this.core, name, error, ack));
+      }
+      case FROM_CHAT.steer: {
+        const message = parsePayload(chatSteer, payload, name);
+        const input_id = this.core.steering.steer(this.#login.user.id, message);
+        return ack({ success: true, input_id });
+      }
+      case FROM_CHAT.takeBack: {
+        const { subtask_id, input_id } = parsePayload(chatTakeBack, payload, name);
+        const text = this.core.steering.takeBack(this.#login.user.id, subtask_id, input_id);
+        return ack({ success: true, text });
       }
       case FROM_CHAT.setPermissionMode: {
         const { task_id, permission_mode } = parsePayload(setPermissionMode, payload, name);

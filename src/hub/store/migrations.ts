@@ -270,4 +270,48 @@ BEGIN SELECT RAISE(ABORT, 'A closed attempt fetches nothing'); END;
 CREATE TRIGGER dispatch_tokens_closed AFTER UPDATE OF state ON dispatches WHEN NEW.state = 'closed'
 BEGIN DELETE FROM dispatch_tokens WHERE dispatch_id = NEW.id; END;
 `,
+  `
+-- What a person says to a turn that runs: an input is a block of the answer once the agent has read it.
+CREATE TABLE blocks_with_input (
+  dispatch_id INTEGER NOT NULL REFERENCES dispatches(id),
+  idx INTEGER NOT NULL CHECK (idx >= 0),
+  block_id TEXT NOT NULL,
+  type TEXT NOT NULL CHECK (type IN ('text', 'thinking', 'tool', 'input')),
+  status TEXT NOT NULL CHECK (status IN ('streaming', 'generating_arguments', 'pending', 'done', 'error')),
+  timestamp INTEGER NOT NULL,
+  tool_name TEXT,
+  tool_input TEXT,
+  tool_output TEXT,
+  content TEXT NOT NULL DEFAULT '',
+  question TEXT,
+  PRIMARY KEY (dispatch_id, idx)
+) WITHOUT ROWID;
+INSERT INTO blocks_with_input (dispatch_id, idx, block_id, type, status, timestamp, tool_name, tool_input,
+    tool_output, content, question)
+  SELECT dispatch_id, idx, block_id, type, status, timestamp, tool_name, tool_input, tool_output, content,
+    question FROM blocks;
+DROP TABLE blocks;
+ALTER TABLE blocks_with_input RENAME TO blocks;
+
+CREATE TABLE inputs (
+  id INTEGER PRIMARY KEY,
+  dispatch_id INTEGER NOT NULL REFERENCES dispatches(id),
+  input_id TEXT NOT NULL CHECK (length(input_id) BETWEEN 1 AND 100),
+  text TEXT NOT NULL CHECK (length(text) BETWEEN 1 AND 50000),
+  state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'read', 'unread')),
+  created_at TEXT NOT NULL,
+  UNIQUE (dispatch_id, input_id)
+);
+CREATE TRIGGER inputs_open BEFORE INSERT ON inputs
+WHEN (SELECT state FROM dispatches WHERE id = NEW.dispatch_id) <> 'open'
+BEGIN SELECT RAISE(ABORT, 'A turn that has ended takes no message'); END;
+CREATE TRIGGER inputs_bound BEFORE INSERT ON inputs
+WHEN (SELECT count(*) FROM inputs WHERE dispatch_id = NEW.dispatch_id) >= 100
+BEGIN SELECT RAISE(ABORT, 'A turn takes at most 100 messages'); END;
+CREATE TRIGGER inputs_forward BEFORE UPDATE ON inputs
+WHEN OLD.state <> 'pending' AND NEW.state <> OLD.state
+BEGIN SELECT RAISE(ABORT, 'What was read or left unread stays so'); END;
+CREATE TRIGGER inputs_closed AFTER UPDATE OF state ON dispatches WHEN NEW.state = 'closed'
+BEGIN UPDATE inputs SET state = 'unread' WHERE dispatch_id = NEW.id AND state = 'pending'; END;
+`,
 ];

@@ -3,6 +3,7 @@ import { type Database, openDatabase } from "./database.ts";
 import { AttachmentStore } from "./attachments.ts";
 import { DeviceStore } from "./devices.ts";
 import { DispatchStore } from "./dispatches.ts";
+import { InputStore } from "./inputs.ts";
 import { McpServerStore } from "./mcp_servers.ts";
 import { PermissionStore } from "./permissions.ts";
 import { RunStore } from "./runs.ts";
@@ -27,6 +28,7 @@ export interface Store {
   readonly tasks: TaskStore;
   readonly dispatches: DispatchStore;
   readonly runs: RunStore;
+  readonly inputs: InputStore;
   readonly attachments: AttachmentStore;
   readonly permissions: PermissionStore;
   readonly settings: SettingsStore;
@@ -48,6 +50,7 @@ export function openStore(dataDir: string): Store {
     tasks: new TaskStore(db),
     dispatches: new DispatchStore(db),
     runs: new RunStore(db),
+    inputs: new InputStore(db),
     attachments: new AttachmentStore(db),
     permissions: new PermissionStore(db),
     settings: new SettingsStore(db),

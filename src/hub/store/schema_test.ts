@@ -104,3 +104,56 @@ Deno.test("the database itself refuses settings with which no agent starts", () 
     );
   });
 });
+
+Deno.test("answers of before there was input in them are kept piece by piece", () => {
+  const rows = [
+    OLD_USER,
+    OLD_TASK,
+    `INSERT INTO subtasks (id, task_id, message_id, role, status, created_at, updated_at)
+       VALUES (1, 7, 2, 'assistant', 'COMPLETED', '', '')`,
+    `INSERT INTO dispatches (id, user_id, device_id, task_id, subtask_id, attempt, created_at)
+       VALUES (3, 1, 'dev-1', 7, 1, 1, '')`,
+    `INSERT INTO blocks (dispatch_id, idx, block_id, type, status, timestamp, content)
+       VALUES (3, 0, '~text-1', 'text', 'done', 5, 'hello ')`,
+    `INSERT INTO blocks (dispatch_id, idx, block_id, type, status, timestamp, tool_name, tool_input,
+       tool_output, question) VALUES (3, 1, 't', 'tool', 'done', 6, 'Bash', '{"a":1}', 'out', NULL)`,
+    "INSERT INTO block_parts (dispatch_id, idx, content) VALUES (3, 0, 'you')",
+  ];
+  withOld(3, rows, ({ runs }) => {
+    assertEquals(runs.load(3).views(), [
+      { id: "~text-1", type: "text", status: "done", timestamp: 5, content: "hello you" },
+      {
+        id: "t",
+        type: "tool",
+        status: "done",
+        timestamp: 6,
+        tool_use_id: "t",
+        tool_name: "Bash",
+        tool_input: { a: 1 },
+        tool_output: "out",
+      },
+    ]);
+  });
+});
+
+Deno.test("the database itself settles what was said to a turn", () => {
+  withFresh(({ tasks, dispatches, inputs, db }, userId) => {
+    const { turn } = tasks.addTurn(userId, null, "t", "m", "dev");
+    const dispatch = dispatches.add(userId, turn, "dev");
+    inputs.add(dispatch.id, "a", "one");
+    inputs.add(dispatch.id, "b", "two");
+    inputs.read(dispatch.id, "a");
+    assertThrows(() => inputs.add(dispatch.id, "a", "again"), Error, "UNIQUE");
+    dispatches.end(dispatch, { status: "COMPLETED", content: "" });
+    assertEquals(inputs.unread(turn.id).map(({ text, state }) => [text, state]), [[
+      "two",
+      "unread",
+    ]]);
+    assertThrows(() => inputs.add(dispatch.id, "c", "late"), Error, "has ended");
+    assertThrows(
+      () => db.run("UPDATE inputs SET state = 'read' WHERE input_id = 'b'"),
+      Error,
+      "stays",
+    );
+  });
+});
