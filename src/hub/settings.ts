@@ -46,7 +46,8 @@ export class Settings {
 
   /** @throws {AppError} `bad_settings` when something that is needed is missing; nothing is saved then. */
   save(userId: number, wanted: SettingsRequest): void {
-    const { agents = {}, proxy, ...claude } = wanted;
+    const { agents = {}, proxy, provider, model, base_url, api_key } = wanted;
+    const claude = { provider, model, base_url, api_key };
     const rows = RUNTIMES.map((agent) => {
       const row = { ...this.#row(userId, agent) };
       if (agent === "claude") this.#change(row, claude);
@@ -163,8 +164,8 @@ function checkComplete(agent: RuntimeName, row: AgentSettingsRow): void {
   }
 }
 
-function namesAgent({ provider, model, base_url, api_key }: AgentSettingsRequest): boolean {
-  return [provider, model, base_url, api_key].some((member) => member !== undefined);
+function namesAgent(wanted: Partial<AgentSettingsRequest>): boolean {
+  return Object.values(wanted).some((member) => member !== undefined);
 }
 
 /** An address without what lets somebody in. */

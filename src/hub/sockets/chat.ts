@@ -221,6 +221,7 @@ class BrowserConnection {
         message_id: s.message_id,
         role: s.role,
         content: s.content,
+        attachments: s.attachments,
         status: s.status,
         created_at: s.created_at,
       })),
