@@ -87,7 +87,9 @@ function answerLines(logins: Logins): string[] {
   return RUNTIMES.map((agent) => {
     const { name } = AGENTS[agent];
     const login = logins[agent];
-    return login ? `${name} uses your ${login}` : `${name}: ${DEMO}`;
+    if (login) return `${name} uses your ${login}`;
+    const key = agent === "codex" && Deno.env.get("OPENAI_API_KEY");
+    return `${name}: ${DEMO}${key ? "; enter the key of OPENAI_API_KEY in the settings" : ""}`;
   });
 }
 

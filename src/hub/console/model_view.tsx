@@ -91,7 +91,7 @@ function Dialog() {
               class="other"
               data-testid="model-other"
               aria-label="Id of the model"
-              placeholder="the model's id, as its provider calls it"
+              placeholder="the id of a model"
               maxLength={200}
               spellcheck={false}
               autocapitalize="none"
