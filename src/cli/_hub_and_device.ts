@@ -9,7 +9,7 @@ import {
   writeFileAtomic,
 } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
-import { AGENTS, RUNTIMES } from "../protocol/mod.ts";
+import { AGENT_KINDS, AGENTS } from "../protocol/mod.ts";
 import { type Hub, startHub } from "../hub/mod.ts";
 import { agentFinder, replaceProcess, runDaemon } from "./daemon.ts";
 import { findLogins, type Logins, providersOf } from "./login.ts";
@@ -83,8 +83,8 @@ function announce(
 
 /** Who answers, one line for each agent, or one for both where there is no login at all. */
 function answerLines(logins: Logins): string[] {
-  if (RUNTIMES.every((agent) => logins[agent] === null)) return [DEMO];
-  return RUNTIMES.map((agent) => {
+  if (AGENT_KINDS.every((agent) => logins[agent] === null)) return [DEMO];
+  return AGENT_KINDS.map((agent) => {
     const { name } = AGENTS[agent];
     const login = logins[agent];
     if (login) return `${name} uses your ${login}`;

@@ -1,7 +1,7 @@
 /** Whether the agents can reach a real model with what their owner already has. */
 import { readTextIfExists } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
-import type { ProviderKind, RuntimeName } from "../protocol/mod.ts";
+import type { AgentKind, ProviderKind } from "../protocol/mod.ts";
 
 const CLAUDE_KEYS = [
   "ANTHROPIC_API_KEY",
@@ -12,7 +12,7 @@ const CLAUDE_KEYS = [
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** By agent what its owner's own login is, in words for the terminal; null: there is none. */
-export type Logins = Readonly<Record<RuntimeName, string | null>>;
+export type Logins = Readonly<Record<AgentKind, string | null>>;
 
 /** Looks for the owner's logins. */
 export async function findLogins(userHome: string, env: Env): Promise<Logins> {
@@ -20,7 +20,7 @@ export async function findLogins(userHome: string, env: Env): Promise<Logins> {
 }
 
 /** Who answers when nobody chose: the owner's login, or the demo model where there is none. */
-export function providersOf(logins: Logins): Record<RuntimeName, ProviderKind> {
+export function providersOf(logins: Logins): Record<AgentKind, ProviderKind> {
   const of = (login: string | null) => login ? "own_login" : "demo";
   return { claude: of(logins.claude), codex: of(logins.codex) };
 }

@@ -1,6 +1,6 @@
 /** The agent of a conversation, which stays, and its model, which a message may change. */
 import { AppError } from "../platform/mod.ts";
-import { AGENTS, type ChatSend, type ModelChoice, type RuntimeName } from "../protocol/mod.ts";
+import { type AgentKind, AGENTS, type ChatSend, type ModelChoice } from "../protocol/mod.ts";
 import type { TaskRow } from "./store/mod.ts";
 
 /**
@@ -11,8 +11,8 @@ import type { TaskRow } from "./store/mod.ts";
  */
 export function agentOf(
   task: Pick<TaskRow, "agent"> | null,
-  wanted: RuntimeName | null | undefined,
-): RuntimeName {
+  wanted: AgentKind | null | undefined,
+): AgentKind {
   if (task && wanted && wanted !== task.agent) {
     throw new AppError(
       "agent_fixed",

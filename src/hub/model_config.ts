@@ -1,5 +1,5 @@
 /** The members of an execution request that say which agent answers and where it finds its model. */
-import { AGENTS, type ModelChoice, type ProviderKind, type RuntimeName } from "../protocol/mod.ts";
+import { type AgentKind, AGENTS, type ModelChoice, type ProviderKind } from "../protocol/mod.ts";
 
 /** Where the model's answers come from, with the key in clear. */
 export interface Provider {
@@ -17,7 +17,7 @@ export interface Proxy {
 
 /** See the module comment. */
 export interface ModelParts {
-  readonly agent: RuntimeName;
+  readonly agent: AgentKind;
   readonly provider: Provider;
   /** Of the conversation. */
   readonly choice: ModelChoice;
@@ -109,7 +109,7 @@ function codexMembers({ provider, choice, proxy, hubUrl }: ModelParts): ModelMem
   return { bot: { ...named("codex"), agent_config: {} }, model_config };
 }
 
-function named(agent: RuntimeName) {
+function named(agent: AgentKind) {
   const { name, shell_type } = AGENTS[agent];
   return { name, shell_type };
 }

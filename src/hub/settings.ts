@@ -4,13 +4,13 @@
  */
 import { AppError, SECRET_MARK } from "../platform/mod.ts";
 import {
+  AGENT_KINDS,
+  type AgentKind,
   AGENTS,
   type AgentSettingsRequest,
   type AgentSettingsView,
   type ProviderKind,
   type ProxyView,
-  type RuntimeName,
-  RUNTIMES,
   type SettingsRequest,
   type SettingsView,
 } from "../protocol/mod.ts";
@@ -20,7 +20,7 @@ import type { AgentSettingsRow } from "./store/mod.ts";
 import type { SettingsStore } from "./store/settings.ts";
 
 /** Who answers for users who have not chosen, by agent. */
-export type DefaultProviders = Readonly<Record<RuntimeName, ProviderKind>>;
+export type DefaultProviders = Readonly<Record<AgentKind, ProviderKind>>;
 
 /** Settings of users who have saved none, and what they saved. */
 export class Settings {
@@ -48,7 +48,7 @@ export class Settings {
   save(userId: number, wanted: SettingsRequest): void {
     const { agents = {}, proxy, provider, model, base_url, api_key } = wanted;
     const claude = { provider, model, base_url, api_key };
-    const rows = RUNTIMES.map((agent) => {
+    const rows = AGENT_KINDS.map((agent) => {
       const row = { ...this.#row(userId, agent) };
       if (agent === "claude") this.#change(row, claude);
       this.#change(row, agents[agent] ?? {});
@@ -66,7 +66,7 @@ export class Settings {
   }
 
   /** @throws {AppError} `secret_unreadable`. */
-  provider(userId: number, agent: RuntimeName): Provider {
+  provider(userId: number, agent: AgentKind): Provider {
     const row = this.#row(userId, agent);
     return {
       kind: row.provider,
@@ -89,7 +89,7 @@ export class Settings {
     return Object.values(this.fallback).includes("demo") || this.store.demoInUse();
   }
 
-  #agentView(userId: number, agent: RuntimeName): AgentSettingsView {
+  #agentView(userId: number, agent: AgentKind): AgentSettingsView {
     const { provider, model, base_url, api_key_sealed, models } = this.#row(userId, agent);
     return {
       provider,
@@ -131,7 +131,7 @@ export class Settings {
     return () => this.store.saveProxy(userId, row);
   }
 
-  #row(userId: number, agent: RuntimeName): AgentSettingsRow {
+  #row(userId: number, agent: AgentKind): AgentSettingsRow {
     return this.store.agent(userId, agent) ?? {
       provider: this.fallback[agent],
       model: null,
@@ -156,7 +156,7 @@ export class Settings {
 }
 
 /** @throws {AppError} `bad_settings`. */
-function checkComplete(agent: RuntimeName, row: AgentSettingsRow): void {
+function checkComplete(agent: AgentKind, row: AgentSettingsRow): void {
   if (row.provider !== "key") return;
   if (!row.api_key_sealed) throw new AppError("bad_settings", "Enter an API key");
   if (agent === "codex" && !row.model) {

@@ -1,9 +1,12 @@
 /** Which agent answers a conversation, which of its models, and how much that one thinks. */
 import * as z from "zod";
-import type { RuntimeName } from "./execute.ts";
+
+/** The agents a conversation of the hub may be with. */
+export const AGENT_KINDS = ["claude", "codex"] as const;
+export type AgentKind = (typeof AGENT_KINDS)[number];
 
 /** An agent as people and servers call it. */
-export const AGENTS: Readonly<Record<RuntimeName, { name: string; shell_type: string }>> = {
+export const AGENTS: Readonly<Record<AgentKind, { name: string; shell_type: string }>> = {
   claude: { name: "Claude Code", shell_type: "ClaudeCode" },
   codex: { name: "Codex", shell_type: "Codex" },
 };

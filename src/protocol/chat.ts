@@ -3,10 +3,10 @@
  * Names follow the Wegent web client; the shapes of tasks and messages are this hub's own.
  */
 import * as z from "zod";
-import { EFFORTS, type ModelChoice, modelId } from "./agent.ts";
+import { AGENT_KINDS, type AgentKind, EFFORTS, type ModelChoice, modelId } from "./agent.ts";
 import { type AttachmentView, MAX_ATTACHMENTS } from "./attachment.ts";
 import { wireId } from "./device.ts";
-import { type RuntimeName, RUNTIMES, WORKDIR_POLICIES } from "./execute.ts";
+import { WORKDIR_POLICIES } from "./execute.ts";
 import type { InputView } from "./steer.ts";
 import { PERMISSION_MODES, type PermissionMode, type QuestionView } from "./permission.ts";
 
@@ -147,7 +147,7 @@ export const chatSend = z.looseObject({
     .transform((ids) => [...new Set(ids ?? [])]),
   title: z.string().max(200).nullish(),
   /** Of a new conversation, which stays with it; absent: the conversation's own, `claude` in a new one. */
-  agent: z.enum(RUNTIMES).nullish(),
+  agent: z.enum(AGENT_KINDS).nullish(),
   /** From this message on; null: the default of the agent's provider; absent: as before. */
   model: modelId.nullish(),
   /** From this message on (Codex); null: the device's default; absent: as before. */
@@ -268,7 +268,7 @@ export interface TaskView extends ModelChoice {
   title: string;
   status: SubtaskStatus;
   /** Which agent answers; it stays the same. */
-  agent: RuntimeName;
+  agent: AgentKind;
   device_id: string | null;
   /** On `device_id`; null: nothing is known of it. */
   workdir: TaskWorkdir | null;

@@ -1,7 +1,6 @@
 /** A user's settings: for each agent who answers, and the way Codex takes to its model. */
 import * as z from "zod";
-import { modelId } from "./agent.ts";
-import type { RuntimeName } from "./execute.ts";
+import { type AgentKind, modelId } from "./agent.ts";
 
 /** Where the model's answers come from: the owner's login, a key, or scripted demo answers. */
 export const PROVIDERS = ["own_login", "key", "demo"] as const;
@@ -68,7 +67,7 @@ export interface ProxyView {
 
 /** `GET /api/settings`; the members beside `agents` and `proxy` are Claude's. */
 export interface SettingsView extends Omit<AgentSettingsView, "models"> {
-  agents: Record<RuntimeName, AgentSettingsView>;
+  agents: Record<AgentKind, AgentSettingsView>;
   proxy: ProxyView;
 }
 

@@ -1,6 +1,6 @@
 /** Where an agent's answers come from: provider, key, models; and the proxy of Codex. */
 import { useState } from "preact/hooks";
-import type { AgentSettingsView, ProviderKind, RuntimeName } from "../../protocol/mod.ts";
+import type { AgentKind, AgentSettingsView, ProviderKind } from "../../protocol/mod.ts";
 import { agentName } from "./agent_text.ts";
 import { api } from "./api.ts";
 import { errorText, refreshSettings } from "./data.ts";
@@ -9,7 +9,7 @@ import { useSelect } from "./state.ts";
 const PROVIDERS: readonly {
   kind: ProviderKind;
   name: string;
-  hint: (agent: RuntimeName) => string;
+  hint: (agent: AgentKind) => string;
 }[] = [
   {
     kind: "own_login",
@@ -29,7 +29,7 @@ const PROVIDERS: readonly {
   },
 ];
 
-const DEFAULT_URL: Readonly<Record<RuntimeName, string>> = {
+const DEFAULT_URL: Readonly<Record<AgentKind, string>> = {
   claude: "https://api.anthropic.com",
   codex: "https://api.openai.com/v1",
 };
@@ -48,7 +48,7 @@ function wantedOf(form: FormData, provider: ProviderKind): object {
   };
 }
 
-export function AgentSettings({ agent }: { agent: RuntimeName }) {
+export function AgentSettings({ agent }: { agent: AgentKind }) {
   const settings = useSelect((s) => s.settings);
   const [chosen, setProvider] = useState<ProviderKind | null>(null);
   const [status, setStatus] = useState<{ ok: boolean; text: string } | null>(null);
@@ -114,7 +114,7 @@ export function AgentSettings({ agent }: { agent: RuntimeName }) {
   );
 }
 
-function KeyFields({ agent, own }: { agent: RuntimeName; own: AgentSettingsView }) {
+function KeyFields({ agent, own }: { agent: AgentKind; own: AgentSettingsView }) {
   return (
     <div class="fields two even">
       <label>
@@ -144,7 +144,7 @@ function KeyFields({ agent, own }: { agent: RuntimeName; own: AgentSettingsView 
 }
 
 function ModelFields(
-  { agent, own, provider }: { agent: RuntimeName; own: AgentSettingsView; provider: ProviderKind },
+  { agent, own, provider }: { agent: AgentKind; own: AgentSettingsView; provider: ProviderKind },
 ) {
   const needed = agent === "codex" && provider === "key";
   return (

@@ -1,8 +1,8 @@
 /** Agents and models in words. Pure; the page takes no schemas along. */
-import type { AgentSettingsView, Effort, ModelChoice, RuntimeName } from "../../protocol/mod.ts";
+import type { AgentKind, AgentSettingsView, Effort, ModelChoice } from "../../protocol/mod.ts";
 
 /** Agents as people know them: in full, and where there is little room. */
-export const AGENT_NAMES: readonly { agent: RuntimeName; name: string; short: string }[] = [
+export const AGENT_NAMES: readonly { agent: AgentKind; name: string; short: string }[] = [
   { agent: "claude", name: "Claude Code", short: "Claude" },
   { agent: "codex", name: "Codex", short: "Codex" },
 ];
@@ -14,7 +14,7 @@ export const EFFORT_NAMES: readonly { effort: Effort; name: string }[] = [
   { effort: "xhigh", name: "Extra high" },
 ];
 
-export function agentName(agent: RuntimeName): string {
+export function agentName(agent: AgentKind): string {
   return AGENT_NAMES.find((a) => a.agent === agent)?.name ?? agent;
 }
 

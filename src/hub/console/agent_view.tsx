@@ -1,5 +1,5 @@
 /** The agent of a conversation: chosen for a new one beside the message, shown in header and list. */
-import type { RuntimeName } from "../../protocol/mod.ts";
+import type { AgentKind } from "../../protocol/mod.ts";
 import { AGENT_NAMES, agentName, effortName } from "./agent_text.ts";
 import { rememberAgent, useSelect } from "./state.ts";
 
@@ -26,7 +26,7 @@ export function AgentPicker() {
 }
 
 /** Beside a conversation in the list. */
-export function AgentTag({ agent }: { agent: RuntimeName }) {
+export function AgentTag({ agent }: { agent: AgentKind }) {
   const short = AGENT_NAMES.find((a) => a.agent === agent)?.short ?? agent;
   return <span class="agent-tag" title={agentName(agent)} data-testid="agent-tag">{short}</span>;
 }

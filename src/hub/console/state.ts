@@ -1,11 +1,11 @@
 /** The page's state: one object, replaced as a whole, and the components that watch parts of it. */
 import { useEffect, useState } from "preact/hooks";
 import type {
+  AgentKind,
   DeviceInfo,
   DirectoryChoice,
   ModelChoice,
   PermissionMode,
-  RuntimeName,
   SettingsView,
   TaskView,
 } from "../../protocol/mod.ts";
@@ -33,7 +33,7 @@ export interface State {
   directory: { deviceId: string; choice: DirectoryChoice } | null;
   directoryOpen: boolean;
   /** The agent of the next new conversation. */
-  agent: RuntimeName;
+  agent: AgentKind;
   /** Model chosen for the next message; null: as before. */
   model: ModelChoice | null;
   modelOpen: boolean;
@@ -148,7 +148,7 @@ function choiceKey(user: string | null, deviceId: string): string {
 }
 
 /** The agent a message would go to. */
-export function currentAgent(s: State): RuntimeName {
+export function currentAgent(s: State): AgentKind {
   if (s.taskId === null) return s.agent;
   return s.conversation?.task.agent ?? s.tasks.find((t) => t.task_id === s.taskId)?.agent ??
     s.agent;
@@ -163,12 +163,12 @@ const PLAIN: ModelChoice = { model: null, effort: null };
 const AGENT_KEY = "wegent-hub-agent";
 
 /** The agent this browser chose last for a new conversation. */
-export function lastAgent(): RuntimeName {
+export function lastAgent(): AgentKind {
   return localStorage.getItem(AGENT_KEY) === "codex" ? "codex" : "claude";
 }
 
 /** Chooses the agent of the next new conversation, and of those after it. */
-export function rememberAgent(agent: RuntimeName): void {
+export function rememberAgent(agent: AgentKind): void {
   localStorage.setItem(AGENT_KEY, agent);
   setState({ agent, model: null });
 }

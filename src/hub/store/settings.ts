@@ -1,5 +1,5 @@
 /** What a person has set: for each agent who answers, and the proxy of Codex. */
-import type { ProviderKind, RuntimeName } from "../../protocol/mod.ts";
+import type { AgentKind, ProviderKind } from "../../protocol/mod.ts";
 import { type Database, nowText } from "./database.ts";
 
 /** Settings of one agent. */
@@ -26,7 +26,7 @@ export class SettingsStore {
     this.db.transaction(work);
   }
 
-  agent(userId: number, agent: RuntimeName): AgentSettingsRow | undefined {
+  agent(userId: number, agent: AgentKind): AgentSettingsRow | undefined {
     const row = this.db.get<Omit<AgentSettingsRow, "models"> & { models: string }>(
       `SELECT provider, model, base_url, api_key_sealed, models FROM agent_settings
          WHERE user_id = ? AND agent = ?`,
@@ -36,7 +36,7 @@ export class SettingsStore {
     return row && { ...row, models: JSON.parse(row.models) };
   }
 
-  saveAgent(userId: number, agent: RuntimeName, row: AgentSettingsRow): void {
+  saveAgent(userId: number, agent: AgentKind, row: AgentSettingsRow): void {
     this.db.run(
       `INSERT INTO agent_settings (user_id, agent, provider, model, base_url, api_key_sealed, models,
            updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)

@@ -1,11 +1,6 @@
 /** Conversations and their messages. */
 import { AppError } from "../../platform/mod.ts";
-import type {
-  ModelChoice,
-  PermissionMode,
-  RuntimeName,
-  SubtaskStatus,
-} from "../../protocol/mod.ts";
+import type { AgentKind, ModelChoice, PermissionMode, SubtaskStatus } from "../../protocol/mod.ts";
 import { type Database, nowText } from "./database.ts";
 import { decodeText, encodeText, type StoredText } from "./text.ts";
 
@@ -14,7 +9,7 @@ export interface TaskRow extends ModelChoice {
   user_id: number;
   title: string;
   device_id: string | null;
-  agent: RuntimeName;
+  agent: AgentKind;
   permission_mode: PermissionMode;
   created_at: string;
   updated_at: string;
@@ -128,7 +123,7 @@ export class TaskStore {
     title: string,
     message: string,
     deviceId: string,
-    agent: RuntimeName = "claude",
+    agent: AgentKind = "claude",
   ): { task: TaskRow; user: SubtaskRow; turn: SubtaskRow } {
     return this.db.transaction(() => {
       const now = nowText();
