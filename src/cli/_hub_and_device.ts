@@ -9,9 +9,10 @@ import {
   writeFileAtomic,
 } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
+import { AGENT_KINDS, AGENTS } from "../protocol/mod.ts";
 import { type Hub, startHub } from "../hub/mod.ts";
 import { agentFinder, replaceProcess, runDaemon } from "./daemon.ts";
-import { findLogin } from "./login.ts";
+import { findLogins, type Logins, providersOf } from "./login.ts";
 import { note, print } from "./output.ts";
 
 export interface UpOptions {
@@ -32,11 +33,11 @@ const DEMO = "demo model: scripted answers, no AI";
 export async function runHubAndDevice(
   { settings, reload, log, port, openBrowser }: UpOptions,
 ): Promise<number> {
-  const login = await findLogin(settings.userHome, Deno.env.toObject());
+  const logins = await findLogins(settings.userHome, Deno.env.toObject());
   const hub = await startHub({
     port,
     dataDir: settings.paths.hub,
-    provider: login ? "own_login" : "demo",
+    providers: providersOf(logins),
     log: (level, message, fields) => log.write(level, message, fields),
   });
   let end: string;
@@ -52,7 +53,7 @@ export async function runHubAndDevice(
         authToken: await deviceKey(hub, settings),
       },
       log,
-      { reload, agentBinary, onRegistered: once(() => announce(hub, link, login, openBrowser)) },
+      { reload, agentBinary, onRegistered: once(() => announce(hub, link, logins, openBrowser)) },
     );
   } finally {
     await hub.stop();
@@ -64,7 +65,7 @@ export async function runHubAndDevice(
 function announce(
   hub: Hub,
   link: string,
-  login: string | null,
+  logins: Logins,
   openBrowser: boolean,
 ): void {
   print();
@@ -75,9 +76,21 @@ function announce(
       `  Later: sign in at ${hub.url} as "admin" with password ${hub.firstRun.password}`,
     );
   }
-  note(login ? `  Claude Code uses your ${login}` : `  ${DEMO}`);
+  for (const line of answerLines(logins)) note(`  ${line}`);
   note("  Ctrl+C ends everything");
   if (openBrowser) void openPage(link);
+}
+
+/** Who answers, one line for each agent, or one for both where there is no login at all. */
+function answerLines(logins: Logins): string[] {
+  if (AGENT_KINDS.every((agent) => logins[agent] === null)) return [DEMO];
+  return AGENT_KINDS.map((agent) => {
+    const { name } = AGENTS[agent];
+    const login = logins[agent];
+    if (login) return `${name} uses your ${login}`;
+    const key = agent === "codex" && Deno.env.get("OPENAI_API_KEY");
+    return `${name}: ${DEMO}${key ? "; enter the key of OPENAI_API_KEY in the settings" : ""}`;
+  });
 }
 
 /** The device's own key for this hub, made once. */

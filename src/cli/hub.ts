@@ -5,7 +5,7 @@ import { startHub } from "../hub/mod.ts";
 import { parsePort } from "./_hub_and_device.ts";
 import { parseFlags } from "./arguments.ts";
 import { configSources } from "./environment.ts";
-import { findLogin } from "./login.ts";
+import { findLogins, providersOf } from "./login.ts";
 import { note, print } from "./output.ts";
 
 const DEFAULT_PORT = 8787;
@@ -35,13 +35,13 @@ export default async function hub(args: string[]): Promise<number> {
   if (!parsed) return EXIT.ok;
   const sources = configSources();
   const { data } = parsed.flags;
-  const login = await findLogin(sources.userHome, sources.env);
+  const logins = await findLogins(sources.userHome, sources.env);
   const server = await startHub({
     port: parsePort(parsed.flags["port"], DEFAULT_PORT),
     dataDir: typeof data === "string"
       ? expandHome(data, Deno.cwd())
       : homePaths(executorHome(sources)).hub,
-    provider: login ? "own_login" : "demo",
+    providers: providersOf(logins),
     log: (level, message) =>
       level === "error" || level === "warn" ? note(`${level}: ${message}`) : undefined,
   });

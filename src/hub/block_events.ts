@@ -14,13 +14,15 @@ export function blockEvents(
   for (const change of changes) {
     const { block, created, appended, appendedAt, changed } = change;
     const { view } = block;
+    // Said at once, and never longer.
+    const whole = view.type === "input";
     if (created) {
       events.push([TO_CHAT.blockCreated, {
         ...ids,
-        block: view.type === "tool" ? { ...view } : { ...view, content: "" },
+        block: view.type === "tool" ? { ...view } : { ...view, content: whole ? appended : "" },
       }]);
     }
-    if (appended) {
+    if (appended && !whole) {
       const chunk: ChatChunk = {
         ...ids,
         content: view.type === "text" ? appended : "",

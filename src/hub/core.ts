@@ -1,14 +1,23 @@
 /** The hub without its sockets: everything wired together. */
 import { AppError, type LogFields, type LogLevel } from "../platform/mod.ts";
-import { type ProviderKind, type TaskWorkdirEvent, TO_CHAT } from "../protocol/mod.ts";
+import {
+  type ModelChoice,
+  type TaskModelEvent,
+  type TaskWorkdirEvent,
+  TO_CHAT,
+} from "../protocol/mod.ts";
+import { Attachments } from "./attachments.ts";
 import { Auth, openVault } from "./auth/mod.ts";
 import { blockEvents } from "./block_events.ts";
 import { Ingest } from "./ingest.ts";
+import { McpServers } from "./mcp_servers.ts";
 import { PersonQuestions } from "./questions.ts";
 import { Presence, type PresentDevice } from "./presence.ts";
-import { Settings } from "./settings.ts";
+import { type DefaultProviders, Settings } from "./settings.ts";
+import { Steering } from "./steering.ts";
 import { type DispatchRow, openStore, type Store } from "./store/mod.ts";
 import { DEFAULT_TIMINGS, type HubTimings } from "./timings.ts";
+import { turnRequest } from "./turn_request.ts";
 import { type Audience, Turns } from "./turns.ts";
 import { Views } from "./views.ts";
 
@@ -19,8 +28,8 @@ export interface CoreOptions {
   /** Loopback address the hub listens on. */
   readonly host: string;
   readonly port: number;
-  /** Provider of users who have not chosen one. */
-  readonly provider: ProviderKind;
+  /** Who answers users who have not chosen, by agent. */
+  readonly providers: DefaultProviders;
   readonly timings?: Partial<HubTimings>;
   log(level: LogLevel, message: string, fields?: LogFields): void;
 }
@@ -30,10 +39,13 @@ export class HubCore {
   readonly store: Store;
   readonly auth: Auth;
   readonly settings: Settings;
+  readonly mcpServers: McpServers;
+  readonly attachments: Attachments;
   readonly presence: Presence;
   readonly ingest: Ingest;
   readonly turns: Turns;
   readonly questions: PersonQuestions;
+  readonly steering: Steering;
   readonly views: Views;
   readonly timings: HubTimings;
   readonly port: number;
@@ -48,7 +60,13 @@ export class HubCore {
     const vault = openVault(options.dataDir);
     this.store = openStore(options.dataDir);
     this.auth = new Auth(this.store.users, vault);
-    this.settings = new Settings(this.store.users, vault, options.provider);
+    this.settings = new Settings(this.store.settings, vault, options.providers);
+    this.mcpServers = new McpServers(this.store.mcpServers, vault);
+    this.attachments = new Attachments(
+      this.store,
+      options.dataDir,
+      (fault) => this.log("warn", fault),
+    );
     this.presence = new Presence(this.timings, {
       lost: (device) => this.#lost(device),
       gone: (device, silent) => this.#gone(device, silent),
@@ -64,10 +82,11 @@ export class HubCore {
       ingest: () => this.ingest,
     };
     this.questions = new PersonQuestions(parts);
+    this.steering = new Steering({ ...parts, log: (message) => this.log("warn", message) });
     this.turns = new Turns({
       ...parts,
-      provider: (userId) => this.settings.provider(userId),
-      hubUrl: () => this.url,
+      attachments: this.attachments,
+      request: (dispatch) => turnRequest(this, dispatch),
       slotsChanged: (...args) => this.slotsChanged(...args),
       directoryChanged: (dispatch) => this.#directoryChanged(dispatch),
       log: (message) => this.log("warn", message),
@@ -86,8 +105,11 @@ export class HubCore {
         }),
       directory: (dispatch) => this.#directoryChanged(dispatch),
       waiting: (dispatch, waiting) => this.questions.waiting(dispatch, waiting),
-      settled: (dispatch, transcript, end) =>
-        this.turns.settled(dispatch, end, transcript.textUnits),
+      inputsRead: (dispatch) => this.steering.read(dispatch),
+      settled: (dispatch, transcript, end) => {
+        this.turns.settled(dispatch, end, transcript.textUnits);
+        this.steering.settled(dispatch);
+      },
       deviceEnded: (dispatch) => this.turns.deviceEnded(dispatch),
       fault: (message) => this.log("error", message),
     });
@@ -106,10 +128,7 @@ export class HubCore {
 
   /** True while anybody's answers come from the demo model. */
   demoInUse(): boolean {
-    return this.options.provider === "demo" ||
-      this.store.db.get(
-          "SELECT 1 FROM settings WHERE provider = 'demo' LIMIT 1",
-        ) !== undefined;
+    return this.settings.demoInUse();
   }
 
   /** Makes an API key for the user named `name`. @throws {AppError} `not_found`. */
@@ -143,7 +162,9 @@ export class HubCore {
 
   close(): void {
     this.turns.close();
+    this.steering.close();
     this.presence.close();
+    this.attachments.close();
     this.ingest.close();
     this.store.db.close();
   }
@@ -151,7 +172,7 @@ export class HubCore {
   /** After a restart of the hub its devices are expected back like after a lost connection. */
   #expectDevices(): void {
     const seen = new Set<string>();
-    for (const dispatch of this.store.tasks.openDispatches()) {
+    for (const dispatch of this.store.dispatches.open()) {
       const key = `${dispatch.user_id}:${dispatch.device_id}`;
       if (seen.has(key)) continue;
       seen.add(key);
@@ -169,6 +190,12 @@ export class HubCore {
       name: row?.alias ?? row?.name ?? device.deviceId,
       status: "online",
     });
+  }
+
+  /** Tells the pages that show the task which model it has from now on. */
+  tellModel(task_id: number, { model, effort }: ModelChoice): void {
+    const event: TaskModelEvent = { task_id, model, effort };
+    this.audience.toTask(task_id, TO_CHAT.taskModel, event);
   }
 
   #directoryChanged({ task_id, device_id }: DispatchRow): void {

@@ -1,24 +1,23 @@
 /** Builds `task:execute`: the flat request of the Wegent protocol, as far as this hub fills it. */
-import type { ExecuteRequest, PermissionRule, ProviderKind } from "../protocol/mod.ts";
+import type { ExecuteRequest, McpServer, PermissionRule } from "../protocol/mod.ts";
 import type { DirectoryFields } from "./directories.ts";
-import type { SubtaskRow, TaskRow, UserRow } from "./store/mod.ts";
-
-/** Where the model's answers come from, with the key in clear. */
-export interface Provider {
-  kind: ProviderKind;
-  model: string | null;
-  baseUrl: string | null;
-  apiKey: string | null;
-}
+import type { ModelMembers } from "./model_config.ts";
+import type { AttachmentRow, SubtaskRow, TaskRow, UserRow } from "./store/mod.ts";
 
 /** What a request is made of. */
 export interface RequestParts {
   user: UserRow;
   task: TaskRow;
   turn: SubtaskRow;
-  prompt: string;
+  /** The person's message that the turn answers. */
+  message: SubtaskRow;
+  /** Files that came with it, and what the device fetches them with; "" without files. */
+  files: { rows: readonly AttachmentRow[]; token: string };
   deviceId: string;
-  provider: Provider;
+  /** Which agent answers, with which model. */
+  model: ModelMembers;
+  /** The person's servers that are on, with their secrets. */
+  mcpServers: readonly (McpServer & { name: string })[];
   directory: DirectoryFields;
   /** What the person has allowed for the conversation. */
   rules: readonly PermissionRule[];
@@ -26,15 +25,11 @@ export interface RequestParts {
   hubUrl: string;
 }
 
-/** Name of the demo model, as the agent is told. */
-export const DEMO_MODEL = "demo";
-
 /** The request for one attempt of a turn. */
 export function executionRequest(
   parts: RequestParts,
 ): Record<string, unknown> & Pick<ExecuteRequest, "task_id" | "subtask_id"> {
-  const { user, task, turn, prompt, deviceId, provider, directory, hubUrl } = parts;
-  const env = modelEnv(provider, hubUrl);
+  const { user, task, turn, message, files, deviceId, model, directory, hubUrl } = parts;
   const person = {
     id: user.id,
     name: user.user_name,
@@ -48,13 +43,14 @@ export function executionRequest(
     task_id: task.id,
     subtask_id: turn.id,
     message_id: turn.message_id,
-    user_message_id: turn.message_id - 1,
+    user_message_id: message.message_id,
+    user_subtask_id: message.id,
     task_title: task.title,
     subtask_title: task.title,
     type: "online",
     task_mode: "code",
     mode: "solo",
-    prompt,
+    prompt: promptOf(message.content, files.rows),
     system_prompt: "",
     new_session: false,
     user: person,
@@ -62,18 +58,22 @@ export function executionRequest(
     user_name: user.user_name,
     bot: [{
       id: 1,
-      name: "Claude Code",
       role: "leader",
-      shell_type: "ClaudeCode",
-      agent_config: env ? { env } : {},
+      ...model.bot,
       system_prompt: "",
-      mcp_servers: [],
+      mcp_servers: parts.mcpServers,
       skills: [],
     }],
-    model_config: env ?? {},
+    model_config: model.model_config,
     mcp_servers: [],
     skill_names: [],
-    attachments: [],
+    attachments: files.rows.map(({ id, filename, mime_type, size }) => ({
+      id,
+      original_filename: filename,
+      mime_type,
+      file_size: size,
+      subtask_id: message.id,
+    })),
     inherited_sessions: [],
     fork_runtime: null,
     execution_target_type: "local",
@@ -81,7 +81,7 @@ export function executionRequest(
     ...directory,
     permission_mode: task.permission_mode,
     permission_rules: parts.rules,
-    auth_token: "",
+    auth_token: files.token,
     skill_identity_token: "",
     backend_url: hubUrl,
     is_subscription: false,
@@ -89,27 +89,9 @@ export function executionRequest(
   };
 }
 
-/** The model's settings; null: the agent uses its owner's login. */
-function modelEnv(
-  provider: Provider,
-  hubUrl: string,
-): Record<string, string> | null {
-  switch (provider.kind) {
-    case "own_login":
-      return null;
-    case "demo":
-      return {
-        model: "claude",
-        model_id: DEMO_MODEL,
-        api_key: DEMO_MODEL,
-        base_url: `${hubUrl}/demo`,
-      };
-    case "key":
-      return {
-        model: "claude",
-        ...(provider.model && { model_id: provider.model }),
-        ...(provider.apiKey && { api_key: provider.apiKey }),
-        ...(provider.baseUrl && { base_url: provider.baseUrl }),
-      };
-  }
+/** The person's words, and for each file the mark that the device replaces by its path. */
+function promptOf(text: string, files: readonly AttachmentRow[]): string {
+  if (files.length === 0) return text;
+  const marks = files.map(({ id }) => `[attachment:${id}]`).join("\n");
+  return text.trim() === "" ? marks : `${text}\n\n${marks}`;
 }

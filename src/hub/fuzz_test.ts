@@ -69,6 +69,7 @@ Deno.test("device events: every field, every wrong value: an answer, and a good 
     runtime_transfer_host: "h",
     capabilities: ["a"],
     sandbox: "s",
+    features: ["steer"],
   });
   await fuzz(device, "device:heartbeat", {
     device_id: device.id,
@@ -104,6 +105,7 @@ Deno.test("device events: every field, every wrong value: an answer, and a good 
       "response.block.updated",
       "response.status.updated",
       "response.workdir",
+      "response.input.added",
       "response.unheard_of",
       "errorfoo",
     ]
@@ -117,7 +119,7 @@ Deno.test("device events: every field, every wrong value: an answer, and a good 
   const before = await hub.turn(token, taskId, turnId);
   assertEquals(before.status, "RUNNING");
   // One of the wrong names was a good one and the run has it now.
-  const { session, last_seq } = hub.server.core.store.tasks.currentDispatch(turnId)!;
+  const { session, last_seq } = hub.server.core.store.dispatches.current(turnId)!;
   const good = new StubRun(device, request, session ?? "run");
   good.seq = last_seq;
   assertEquals((await good.text("good")).success, true);
@@ -137,6 +139,8 @@ async function fuzzData(peer: Peer, event: string, plain: Record<string, unknown
     item: { type: "function_call", id: "t1", name: "Bash", status: "completed", output: "o" },
     block: { id: "b1", type: "text", content: "c", status: "done" },
     updates: { content: "cc" },
+    input_id: "i",
+    text: "t",
     path: "/p",
     origin: "session",
     code: null,
@@ -182,6 +186,8 @@ Deno.test("browser events: every field, every wrong value: an answer, and a good
   await fuzz(page, "history:sync", { task_id: taskId, after_message_id: 0 });
   await fuzz(page, "task:close-session", { task_id: taskId });
   await fuzz(page, "no:such:event", { a: 1 });
+  await fuzz(page, "chat:steer", { subtask_id: turnId, text: "t" });
+  await fuzz(page, "chat:take_back", { subtask_id: turnId, input_id: "i" });
   // The task is running, so no mutation of a message starts another turn in it.
   await fuzz(page, "chat:send", {
     message: "m",
@@ -189,6 +195,10 @@ Deno.test("browser events: every field, every wrong value: an answer, and a good
     title: "t",
     device_id: "unknown-device",
     team_id: 1,
+    agent: "claude",
+    model: "m",
+    effort: "low",
+    attachments: [1],
     workdir: "/p",
     workdir_policy: "existing",
     git_url: "https://git.example/a.git",
@@ -200,3 +210,47 @@ Deno.test("browser events: every field, every wrong value: an answer, and a good
   await page.event("chat:done");
   assertEquals((await hub.turn(token, taskId, turnId)).content, "fine");
 });
+
+Deno.test("settings: every field, every wrong value: saved or refused, never a fault", async () => {
+  await using hub = await HubFixture.start();
+  const { token } = await hub.user("ann");
+  const agent = { provider: "key", model: "m", base_url: "", api_key: "k", models: ["m"] };
+  const server = {
+    command: "x",
+    args: ["a"],
+    env: { A: "b" },
+    url: "https://x",
+    headers: { a: "b" },
+  };
+  await hub.call("POST", "/api/mcp-servers", token, { name: "known", command: "x" });
+  const proxy = { url: "http://p:1", use_proxy: true };
+  const requests: [method: string, path: string, bodies: Iterable<unknown>][] = [
+    ["PUT", "/api/settings", mutations({ ...agent, agents: {}, proxy: {} })],
+    ["PUT", "/api/settings", wrapped(agent, (codex) => ({ agents: { codex } }))],
+    ["PUT", "/api/settings", wrapped(proxy, (proxy) => ({ proxy }))],
+    ["POST", "/api/mcp-servers", mutations({ name: "new", ...server })],
+    ["POST", "/api/mcp-servers", wrapped(server, (a) => ({ mcpServers: { a } }))],
+    ["PUT", "/api/mcp-servers/known", wrapped(server, (server) => ({ server }))],
+    ["PUT", "/api/mcp-servers/known/enabled", mutations({ enabled: true })],
+  ];
+  for (const [method, path, bodies] of requests) {
+    for (const body of bodies) {
+      if (body === undefined) continue;
+      const { status } = await hub.call(method, path, token, body);
+      assert(
+        [200, 201, 400, 404, 409, 413, 422].includes(status),
+        `${method} ${path} ${status} ${JSON.stringify(body).slice(0, 300)} ${hub.log.at(-1)}`,
+      );
+    }
+  }
+  assertEquals(hub.log.filter((line) => line.startsWith("error")), []);
+  assertEquals((await hub.call("GET", "/api/settings", token)).status, 200);
+  assertEquals((await hub.call("GET", "/api/mcp-servers", token)).status, 200);
+});
+
+function* wrapped(
+  good: Record<string, unknown>,
+  wrap: (value: unknown) => unknown,
+): Iterable<unknown> {
+  for (const value of mutations(good)) yield wrap(value);
+}

@@ -165,7 +165,7 @@ Deno.test("secrets are sealed at rest and the key file is the owner's alone", as
     assertEquals(((await Deno.stat(`${hub.dir}/hub.key`)).mode ?? 0) & 0o777, 0o600);
   }
   await hub.serve();
-  assertEquals(hub.server.core.settings.provider(2).apiKey, "sk-plain-0123456789");
+  assertEquals(hub.server.core.settings.provider(2, "claude").apiKey, "sk-plain-0123456789");
 });
 
 Deno.test("settings are validated", async () => {

@@ -3,67 +3,12 @@
  * one commit for everything that arrived meanwhile, and only then the acknowledgements.
  */
 import { AppError, errorText } from "../platform/mod.ts";
-import {
-  type EventAck,
-  type PermissionRule,
-  type ResponseEnvelope,
-  TERMINAL_EVENTS,
-} from "../protocol/mod.ts";
+import { type PermissionRule, type ResponseEnvelope, TERMINAL_EVENTS } from "../protocol/mod.ts";
+import { type Ack, type EventSource, freshRun, type IngestSink, type LiveRun } from "./live_run.ts";
 import { chatDirectory, effectiveDirectory } from "./directories.ts";
 import type { DispatchRow, Store, TurnEnd } from "./store/mod.ts";
-import type { Effective } from "./store/workdirs.ts";
 import type { BlockChange, Transcript } from "./transcript.ts";
 import { turnEnd } from "./turn_end.ts";
-
-/** Who sent an event; from the registered socket, never from the event itself. */
-export interface EventSource {
-  readonly userId: number;
-  readonly deviceId: string;
-}
-
-/** What others learn of stored events. */
-export interface IngestSink {
-  /** Stored and committed; `transcript` is the state after the changes. */
-  changed(
-    dispatch: DispatchRow,
-    transcript: Transcript,
-    changes: readonly BlockChange[],
-  ): void;
-  /** An event that is shown but not stored. */
-  passed(dispatch: DispatchRow, event: string, data: unknown): void;
-  /** The device has said where the turn works. */
-  directory(dispatch: DispatchRow): void;
-  /** The turn waits for its person, or does not any more; not told of a turn that is settled. */
-  waiting(dispatch: DispatchRow, waits: boolean): void;
-  /** The turn is settled. */
-  settled(dispatch: DispatchRow, transcript: Transcript, end: TurnEnd): void;
-  /** The device has ended its run; nothing more comes of it. */
-  deviceEnded(dispatch: DispatchRow): void;
-  /** Events could not be stored; they were not acknowledged. */
-  fault(message: string): void;
-}
-
-type Ack = (answer: EventAck) => void;
-
-interface LiveRun {
-  dispatch: DispatchRow;
-  /** Loaded while the dispatch is open. */
-  transcript: Transcript | null;
-  lastSeq: number;
-  savedSeq: number;
-  end: TurnEnd | null;
-  deviceEnded: boolean;
-  /** Said by the device and not stored yet. */
-  directory: Effective | null;
-  chatPath: string | null;
-  /** Allowed for the conversation and not stored yet. */
-  rules: PermissionRule[];
-  /** Open questions as stored. */
-  asking: number;
-  dirty: boolean;
-  waiting: { ack: Ack; error: string | null; expected?: number }[];
-  passed: { event: string; data: unknown }[];
-}
 
 const FOREIGN = "Subtask was not dispatched to this device";
 
@@ -127,7 +72,7 @@ export class Ingest {
     end: Omit<TurnEnd, "content">,
   ): boolean {
     this.flush();
-    const dispatch = this.store.tasks.dispatch(dispatchId);
+    const dispatch = this.store.dispatches.get(dispatchId);
     if (!dispatch || dispatch.state === "closed") return false;
     const run = this.#open(dispatch);
     run.end = { ...end, content: this.#loaded(run).text };
@@ -176,23 +121,24 @@ export class Ingest {
 
   /** One run's share of the commit; a run that cannot be stored does not harm the others. */
   #store(run: LiveRun, stored: Map<LiveRun, BlockChange[]>): void {
-    const { tasks, runs, workdirs, permissions, db } = this.store;
+    const { dispatches, runs, inputs, workdirs, permissions, db } = this.store;
     try {
       const changes = db.transaction(() => {
         if (run.end) run.transcript?.finish();
         const changes = run.transcript?.takeChanges() ?? [];
         runs.save(run.dispatch.id, changes);
         if (run.lastSeq > run.savedSeq) {
-          tasks.setSeq(run.dispatch.id, run.lastSeq);
+          dispatches.setSeq(run.dispatch.id, run.lastSeq);
         }
         const { task_id, device_id } = run.dispatch;
         if (run.directory) workdirs.report(task_id, device_id, run.directory);
         for (const rule of run.rules) permissions.addRule(task_id, rule);
+        for (const id of run.read) inputs.read(run.dispatch.id, id);
         const asking = run.transcript?.openQuestions ?? run.asking;
         if (asking !== run.asking) permissions.setOpen(run.dispatch.id, asking);
         if (run.chatPath) workdirs.setChatPath(task_id, device_id, run.chatPath);
-        if (run.deviceEnded) tasks.setDeviceState(run.dispatch.id, "ended");
-        if (run.end && tasks.end(run.dispatch, run.end) && run.transcript) {
+        if (run.deviceEnded) dispatches.setDeviceState(run.dispatch.id, "ended");
+        if (run.end && dispatches.end(run.dispatch, run.end) && run.transcript) {
           runs.consolidate(run.dispatch.id, run.transcript);
         }
         return changes;
@@ -228,6 +174,7 @@ export class Ingest {
     if (run.directory) this.sink.directory(dispatch);
     run.directory = run.chatPath = null;
     run.rules = [];
+    if (run.read.splice(0).length > 0) this.sink.inputsRead(dispatch);
     const asking = transcript?.openQuestions ?? run.asking;
     if (!end && (asking > 0) !== (run.asking > 0)) this.sink.waiting(dispatch, asking > 0);
     run.asking = asking;
@@ -285,6 +232,7 @@ export class Ingest {
         const rule = event_type === "response.permission.resolved" && allowedRule(transcript, data);
         transcript.apply(event_type, data);
         if (rule) run.rules.push(rule);
+        if (event_type === "response.input.added") run.read.push(String(data.input_id));
       }
       return null;
     } catch (error) {
@@ -316,14 +264,14 @@ export class Ingest {
     );
     const live = this.#bySession.get(key);
     if (live) return live;
-    const { tasks } = this.store;
-    let dispatch = tasks.dispatchBySession(
+    const { dispatches } = this.store;
+    let dispatch = dispatches.bySession(
       source.userId,
       source.deviceId,
       session,
     );
     if (!dispatch) {
-      const unbound = tasks.unboundDispatch(
+      const unbound = dispatches.unbound(
         source.userId,
         source.deviceId,
         subtaskId,
@@ -332,22 +280,22 @@ export class Ingest {
       // An event without a session may have loaded the run already.
       this.flush();
       this.#runs.delete(unbound.id);
-      tasks.bindSession(unbound.id, session);
-      dispatch = tasks.dispatch(unbound.id)!;
+      dispatches.bindSession(unbound.id, session);
+      dispatch = dispatches.get(unbound.id)!;
     }
     return this.#open(dispatch);
   }
 
   /** A device that does not number its events: they belong to the turn's present attempt. */
   #bySubtask(source: EventSource, subtaskId: number): LiveRun | null {
-    const dispatch = this.store.tasks.currentDispatch(subtaskId);
+    const dispatch = this.store.dispatches.current(subtaskId);
     if (
       !dispatch || dispatch.user_id !== source.userId ||
       dispatch.device_id !== source.deviceId ||
       dispatch.device_state === "unsent"
     ) return null;
     if (dispatch.device_state === "sent") {
-      this.store.tasks.setDeviceState(dispatch.id, "accepted");
+      this.store.dispatches.setDeviceState(dispatch.id, "accepted");
       dispatch.device_state = "accepted";
     }
     return this.#open(dispatch);
@@ -356,21 +304,7 @@ export class Ingest {
   #open(dispatch: DispatchRow): LiveRun {
     const known = this.#runs.get(dispatch.id);
     if (known) return known;
-    const run: LiveRun = {
-      dispatch,
-      transcript: null,
-      lastSeq: dispatch.last_seq,
-      savedSeq: dispatch.last_seq,
-      end: null,
-      deviceEnded: false,
-      directory: null,
-      chatPath: null,
-      rules: [],
-      asking: dispatch.open_questions,
-      dirty: false,
-      waiting: [],
-      passed: [],
-    };
+    const run = freshRun(dispatch);
     this.#runs.set(dispatch.id, run);
     if (dispatch.session !== null) {
       this.#bySession.set(sessionKey(dispatch, dispatch.session), run);

@@ -7,8 +7,8 @@ import {
   moduleUrl,
   sendAtOnce,
 } from "../platform/mod.ts";
-import type { ProviderKind } from "../protocol/mod.ts";
 import type { FirstRun } from "./server.ts";
+import type { DefaultProviders } from "./settings.ts";
 import type { HubTimings } from "./timings.ts";
 import { type FromWorker, fromWorker, type ToWorker } from "./worker_messages.ts";
 
@@ -23,8 +23,8 @@ export interface HubOptions {
   dataDir: string;
   /** The hub is only ever reachable from this machine. @default "127.0.0.1" */
   host?: "127.0.0.1";
-  /** Provider of users who have not chosen one in the settings. @default "own_login" */
-  provider?: ProviderKind;
+  /** By agent, who answers users who have not chosen in the settings. @default "own_login" */
+  providers?: Partial<DefaultProviders>;
   /** Waiting times; for tests. */
   timings?: Partial<HubTimings>;
   /** Called for each line of the hub's log. */
@@ -118,7 +118,7 @@ class HubRunner {
 
   /** Resolves when the worker answers requests. */
   #spawn(): Promise<FirstRun | null> {
-    const { dataDir, port, provider, timings } = this.options;
+    const { dataDir, port, providers, timings } = this.options;
     const worker = new Worker(moduleUrl(import.meta.url, "hub/worker"), {
       type: "module",
       name: "hub",
@@ -130,7 +130,8 @@ class HubRunner {
           run: false,
           ffi: false,
           env: false,
-          sys: false,
+          // How much room there is on the disk for files of messages.
+          sys: ["statfs"],
           import: false,
         },
       },
@@ -175,7 +176,7 @@ class HubRunner {
         dataDir,
         host: "127.0.0.1",
         port,
-        provider: provider ?? "own_login",
+        providers: { claude: "own_login", codex: "own_login", ...providers },
         timings: timings ?? {},
       });
     });

@@ -21,7 +21,7 @@ async function answers(url: string): Promise<boolean> {
 Deno.test("startHub() serves from a worker, hands out keys and links, and stops within two seconds", async () => {
   const dataDir = await Deno.makeTempDir();
   try {
-    const hub = await startHub({ port: 0, dataDir, provider: "demo" });
+    const hub = await startHub({ port: 0, dataDir, providers: { claude: "demo" } });
     assertEquals(hub.url, `http://127.0.0.1:${hub.port}`);
     assertEquals(hub.firstRun?.userName, "admin");
     const key = await hub.createApiKey("admin");

@@ -47,6 +47,8 @@ export interface PresentDevice {
   /** It said goodbye, so nobody expects it back at once. */
   left: boolean;
   version: string | null;
+  /** What it takes beyond the protocol; null: it has not registered since the hub's start. */
+  features: ReadonlySet<string> | null;
   /** Where its sessions may work and have worked; null: it never said. */
   workdirs: WorkdirFacts | null;
 }
@@ -108,6 +110,7 @@ export class Presence {
       reportsTasks: known?.reportsTasks ?? false,
       left: false,
       version: request.executor_version ?? null,
+      features: new Set(request.features ?? []),
       workdirs: known?.workdirs ?? null,
     };
     this.#devices.set(key, device);
@@ -162,6 +165,7 @@ export class Presence {
       reportsTasks: false,
       left: false,
       version: null,
+      features: null,
       workdirs: null,
     };
   }
@@ -200,6 +204,7 @@ export class Presence {
       cloud_config: null,
       remote_config: null,
       bind_shell: row.bind_shell,
+      features: [...device?.features ?? []],
       sandbox: row.sandbox,
       workdirs: device?.workdirs ?? null,
     };

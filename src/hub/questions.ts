@@ -105,12 +105,12 @@ export class PersonQuestions {
   }
 
   #ownDispatch(userId: number, subtaskId: number): DispatchRow | undefined {
-    const { tasks } = this.seam.store;
+    const { tasks, dispatches } = this.seam.store;
     const turn = tasks.subtask(subtaskId);
     if (!turn || !tasks.task(userId, turn.task_id)) {
       throw new AppError("not_found", "Subtask not found");
     }
-    return tasks.currentDispatch(subtaskId);
+    return dispatches.current(subtaskId);
   }
 }
 

@@ -106,7 +106,7 @@ Deno.test("bytes of any kind on the port do not end the hub, and a device is ser
   const hub = await startHub({
     port: 0,
     dataDir,
-    provider: "demo",
+    providers: { claude: "demo" },
     log: (level, text) => level === "error" && faults.push(text),
   });
   try {

@@ -48,12 +48,12 @@ export class Reconciler {
 
   /** A device registered: what it should have and does not is sent, what it should stop is said. */
   registered(device: PresentDevice): void {
-    const { tasks } = this.seam.store;
-    for (const dispatch of tasks.liveDispatches(device.userId, device.deviceId)) {
+    const { dispatches } = this.seam.store;
+    for (const dispatch of dispatches.live(device.userId, device.deviceId)) {
       this.#told.delete(dispatch.id);
       if (this.seam.isHeld(dispatch)) continue;
       if (dispatch.state === "closed" && dispatch.device_state === "unsent") {
-        tasks.setDeviceState(dispatch.id, "ended");
+        dispatches.setDeviceState(dispatch.id, "ended");
       } else if (dispatch.cancel_requested) this.tellCancelled(dispatch);
       else if (dispatch.state === "open" && dispatch.device_state !== "accepted") {
         this.seam.deliver(dispatch);
@@ -74,7 +74,7 @@ export class Reconciler {
   compare(device: PresentDevice): void {
     if (!device.reportsTasks || device.running === null || !device.socket) return;
     const here = new Set([...device.running, ...device.queued]);
-    const live = this.seam.store.tasks.liveDispatches(device.userId, device.deviceId);
+    const live = this.seam.store.dispatches.live(device.userId, device.deviceId);
     for (const dispatch of live) {
       if (dispatch.device_state === "unsent") continue;
       if (here.has(dispatch.task_id)) {
@@ -86,8 +86,8 @@ export class Reconciler {
 
   /** A device is given up: its open turns fail. */
   gone(device: PresentDevice, silent: boolean): void {
-    const { tasks } = this.seam.store;
-    for (const dispatch of tasks.liveDispatches(device.userId, device.deviceId)) {
+    const { dispatches } = this.seam.store;
+    for (const dispatch of dispatches.live(device.userId, device.deviceId)) {
       if (dispatch.state === "closed") continue;
       this.#settle(dispatch, {
         status: "FAILED",
@@ -134,7 +134,7 @@ export class Reconciler {
         },
       );
     }
-    this.seam.store.tasks.setDeviceState(dispatch.id, "ended");
+    this.seam.store.dispatches.setDeviceState(dispatch.id, "ended");
     this.ended(dispatch);
     this.seam.release(dispatch.subtask_id);
   }

@@ -10,8 +10,10 @@ export interface HubTimings {
   cancelConfirmMs: number;
   /** Wait for the acknowledgement of `task:execute`. @default 5000 */
   executeAckMs: number;
-  /** Wait for the acknowledgement of `task:answer`. @default 5000 */
+  /** Wait for the acknowledgement of `task:answer` and `task:steer`. @default 5000 */
   answerAckMs: number;
+  /** A message to a running turn that was refused is handed over again after this. @default 1000 */
+  steerRetryMs: number;
   /** Wait for the answer of `device:open_directory`. @default 10000 */
   openDirectoryMs: number;
 }
@@ -23,5 +25,6 @@ export const DEFAULT_TIMINGS: HubTimings = {
   cancelConfirmMs: 15_000,
   executeAckMs: 5_000,
   answerAckMs: 5_000,
+  steerRetryMs: 1_000,
   openDirectoryMs: 10_000,
 };

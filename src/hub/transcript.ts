@@ -1,9 +1,11 @@
 /**
  * One run's transcript: response events of a device become an ordered list of blocks (text, thinking,
- * tools). Pure: what changed since the last look is handed out for the database and the browsers.
+ * tools, and what the person said meanwhile). Pure: what changed since the last look is handed out for the database and the browsers.
  */
 import {
   type BlockView,
+  type InputAdded,
+  inputAdded,
   type PermissionRequested,
   permissionRequested,
   type PermissionResolved,
@@ -19,7 +21,7 @@ const MAX_RUN_UNITS = 32 * 1024 * 1024;
 export interface Block {
   readonly index: number;
   readonly view: BlockView;
-  /** Text and thinking: the pieces so far. */
+  /** Text, thinking and input: the pieces so far. */
   parts: string[];
   /** UTF-16 units in `parts`. */
   units: number;
@@ -120,6 +122,8 @@ export class Transcript {
         return this.#asked(payload(permissionRequested, data));
       case "response.permission.resolved":
         return this.#answered(payload(permissionResolved, data));
+      case "response.input.added":
+        return this.#inputAdded(payload(inputAdded, data));
       case "response.block.created":
         return this.#blockCreated(object(data.block));
       case "response.block.updated":
@@ -297,6 +301,19 @@ export class Transcript {
     this.#questions.delete(request_id);
     if (!block || !question) return;
     this.#set(block, "question", { ...question, outcome, message, answers });
+  }
+
+  /** What the person said meanwhile is part of the answer from where the agent has read it. */
+  #inputAdded({ input_id, text }: InputAdded): void {
+    const blockId = `input:${input_id}`;
+    if (this.#byId.has(blockId) || !this.#room(text.length)) return;
+    const block = this.#create({
+      id: blockId,
+      type: "input",
+      status: "done",
+      timestamp: Date.now(),
+    });
+    this.#push(block, text);
   }
 
   #tool(callId: string): Block | undefined {

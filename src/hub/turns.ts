@@ -4,6 +4,7 @@
  */
 import { AppError, errorText } from "../platform/mod.ts";
 import {
+  AGENTS,
   type ChatSend,
   directoryChoice,
   eventAck,
@@ -11,8 +12,9 @@ import {
   TO_CHAT,
   TO_DEVICE,
 } from "../protocol/mod.ts";
-import { bindDirectory, directoryFields } from "./directories.ts";
-import { executionRequest, type Provider } from "./execution_request.ts";
+import { agentOf, modelChoice } from "./agent_choice.ts";
+import type { Attachments } from "./attachments.ts";
+import { bindDirectory } from "./directories.ts";
 import type { Ingest } from "./ingest.ts";
 import type { Presence } from "./presence.ts";
 import { Reconciler, sendCancel } from "./reconciler.ts";
@@ -33,10 +35,10 @@ export interface TurnsSeam {
   readonly presence: Presence;
   readonly audience: Audience;
   readonly timings: HubTimings;
+  readonly attachments: Attachments;
   ingest(): Ingest;
-  /** The user's provider with the key in clear. @throws {AppError} When the key cannot be read. */
-  provider(userId: number): Provider;
-  hubUrl(): string;
+  /** The request for an attempt. @throws {AppError} When a key cannot be read or the task is gone. */
+  request(dispatch: DispatchRow): object;
   /** Tells the user's pages how busy a device is. */
   slotsChanged(userId: number, deviceId: string): void;
   /** Tells the pages that show the task which directory it has on the attempt's device. */
@@ -84,25 +86,26 @@ export class Turns {
    * @throws {AppError} When task or device are not the user's, the device is offline or the task runs.
    */
   send(user: UserRow, message: ChatSend): SentMessage {
-    const { tasks, db } = this.seam.store;
+    const { tasks, dispatches, db } = this.seam.store;
     const known = message.task_id ? this.#ownTask(user.id, message.task_id) : null;
     const deviceId = this.#reachable(
       user.id,
       message.device_id ?? known?.device_id,
     );
-    const title = (message.title?.trim() || message.message.trim())
-      .replaceAll(/\s+/g, " ").replaceAll("\0", "").slice(0, MAX_TITLE_UNITS)
-      .toWellFormed();
+    const agent = agentOf(known, message.agent);
     return db.transaction(() => {
       const { task, user: userMessage, turn } = tasks.addTurn(
         user.id,
         known?.id ?? null,
-        title,
+        this.#title(user.id, message),
         message.message,
         deviceId,
+        agent,
       );
-      const dispatch = tasks.addDispatch(user.id, turn, deviceId);
+      const dispatch = dispatches.add(user.id, turn, deviceId);
+      this.seam.attachments.claim(user.id, message.attachments, userMessage);
       bindDirectory(this.seam.store, task, deviceId, directoryChoice(message));
+      tasks.setModel(task.id, modelChoice(task, message));
       if (message.permission_mode) {
         this.seam.store.permissions.setMode(task.id, message.permission_mode);
       }
@@ -126,7 +129,7 @@ export class Turns {
     subtaskId: number,
     wanted: string | null,
   ): DispatchRow {
-    const { tasks, db } = this.seam.store;
+    const { tasks, dispatches, db } = this.seam.store;
     const { turn, task } = this.#ownTurn(user.id, subtaskId);
     if (turn.status !== "FAILED" && turn.status !== "CANCELLED") {
       throw new AppError(
@@ -143,7 +146,7 @@ export class Turns {
     );
     return db.transaction(() => {
       bindDirectory(this.seam.store, task, deviceId, null);
-      return tasks.addDispatch(user.id, turn, deviceId);
+      return dispatches.add(user.id, turn, deviceId);
     });
   }
 
@@ -151,13 +154,15 @@ export class Turns {
   start(dispatch: DispatchRow): void {
     const { store, audience, timings } = this.seam;
     const turn = store.tasks.subtask(dispatch.subtask_id);
-    if (!turn) return;
+    const task = store.tasks.task(dispatch.user_id, dispatch.task_id);
+    if (!turn || !task) return;
+    const { name, shell_type } = AGENTS[task.agent];
     audience.toTask(dispatch.task_id, TO_CHAT.start, {
       task_id: dispatch.task_id,
       subtask_id: dispatch.subtask_id,
       message_id: turn.message_id,
-      bot_name: "Claude Code",
-      shell_type: "ClaudeCode",
+      bot_name: name,
+      shell_type,
       attempt: dispatch.attempt,
       device_id: dispatch.device_id,
     });
@@ -170,7 +175,7 @@ export class Turns {
       dispatchId: dispatch.id,
       timer: setTimeout(() => {
         for (const old of before) {
-          store.tasks.setDeviceState(old.id, "ended");
+          store.dispatches.setDeviceState(old.id, "ended");
         }
         this.#release(dispatch.subtask_id);
       }, timings.cancelConfirmMs),
@@ -190,12 +195,12 @@ export class Turns {
         `Cannot cancel subtask in ${turn.status} state`,
       );
     }
-    const { tasks } = this.seam.store;
-    const dispatch = tasks.currentDispatch(subtaskId);
+    const { dispatches } = this.seam.store;
+    const dispatch = dispatches.current(subtaskId);
     if (!dispatch) {
       throw new AppError("not_found", "Subtask not found");
     }
-    tasks.setCancelRequested(dispatch.id);
+    dispatches.setCancelRequested(dispatch.id);
     const device = this.seam.presence.get(userId, dispatch.device_id);
     if (dispatch.device_state === "unsent" || !device?.socket) {
       this.#settle(dispatch.id, { status: "CANCELLED" });
@@ -253,6 +258,7 @@ export class Turns {
     if (open) this.cancel(userId, open.id);
     if (task.device_id) this.closeSession(userId, taskId);
     tasks.removeTask(userId, taskId);
+    this.seam.attachments.removeOfTask(taskId);
   }
 
   /** A turn was settled: pages learn it. */
@@ -307,6 +313,14 @@ export class Turns {
     for (const { timer } of this.#held.values()) clearTimeout(timer);
   }
 
+  /** What a new conversation is called: as the sender says, else by its first words or file. */
+  #title(userId: number, { title, message, attachments }: ChatSend): string {
+    const [first] = attachments;
+    const file = first && this.seam.store.attachments.get(userId, first)?.filename;
+    return (title?.trim() || message.trim() || file || "")
+      .replaceAll(/\s+/g, " ").replaceAll("\0", "").slice(0, MAX_TITLE_UNITS).toWellFormed();
+  }
+
   #ownTask(userId: number, taskId: number): TaskRow {
     const task = this.seam.store.tasks.task(userId, taskId);
     if (!task) throw new AppError("not_found", "Task not found");
@@ -341,8 +355,8 @@ export class Turns {
 
   /** Earlier attempts of the same turn that its device may still be working on. */
   #unended(dispatch: DispatchRow): DispatchRow[] {
-    const { tasks } = this.seam.store;
-    return tasks.liveDispatches(dispatch.user_id, dispatch.device_id).filter((
+    const { dispatches } = this.seam.store;
+    return dispatches.live(dispatch.user_id, dispatch.device_id).filter((
       old,
     ) =>
       old.subtask_id === dispatch.subtask_id && old.id !== dispatch.id &&
@@ -353,7 +367,7 @@ export class Turns {
   #release(subtaskId: number): void {
     const held = this.#held.get(subtaskId);
     if (!held) return;
-    const dispatch = this.seam.store.tasks.dispatch(held.dispatchId);
+    const dispatch = this.seam.store.dispatches.get(held.dispatchId);
     if (dispatch && this.#unended(dispatch).length > 0) return;
     clearTimeout(held.timer);
     this.#held.delete(subtaskId);
@@ -367,7 +381,7 @@ export class Turns {
     if (!device?.socket) return;
     let request;
     try {
-      request = this.#request(dispatch);
+      request = this.seam.request(dispatch);
     } catch (error) {
       this.#settle(dispatch.id, {
         status: "FAILED",
@@ -376,7 +390,7 @@ export class Turns {
       });
       return;
     }
-    store.tasks.setDeviceState(dispatch.id, "sent");
+    store.dispatches.setDeviceState(dispatch.id, "sent");
     store.tasks.setRunning(dispatch.subtask_id);
     this.reconciler.sent(dispatch);
     device.socket.request(TO_DEVICE.execute, request, timings.executeAckMs)
@@ -397,7 +411,7 @@ export class Turns {
     const ack = eventAck.safeParse(answer);
     if (!ack.success) return;
     if (ack.data.success === true) {
-      this.seam.store.tasks.setDeviceState(dispatch.id, "accepted");
+      this.seam.store.dispatches.setDeviceState(dispatch.id, "accepted");
     } else if (ack.data.error) {
       this.#settle(dispatch.id, {
         status: "FAILED",
@@ -405,27 +419,6 @@ export class Turns {
         errorCode: "execution_error",
       });
     }
-  }
-
-  #request(dispatch: DispatchRow): object {
-    const { tasks, users, workdirs, permissions } = this.seam.store;
-    const user = users.byId(dispatch.user_id);
-    const task = tasks.task(dispatch.user_id, dispatch.task_id);
-    const turn = tasks.subtask(dispatch.subtask_id);
-    if (!user || !task || !turn) {
-      throw new AppError("not_found", "The conversation is gone");
-    }
-    return executionRequest({
-      user,
-      task,
-      turn,
-      prompt: tasks.promptOf(turn),
-      deviceId: dispatch.device_id,
-      provider: this.seam.provider(user.id),
-      rules: permissions.rules(task.id),
-      directory: directoryFields(workdirs.get(task.id, dispatch.device_id)),
-      hubUrl: this.seam.hubUrl(),
-    });
   }
 
   #settle(dispatchId: number, end: Omit<TurnEnd, "content">): void {

@@ -1,16 +1,18 @@
 /** What the browser gets to see of tasks, turns and devices. */
 import type {
   DeviceInfo,
+  InputView,
   JoinAck,
   SubtaskStatus,
   SubtaskView,
   TaskView,
   TaskWorkdir,
 } from "../protocol/mod.ts";
+import { attachmentView } from "./attachments.ts";
 import { directoryView } from "./directories.ts";
 import type { Ingest } from "./ingest.ts";
 import type { Presence } from "./presence.ts";
-import type { DeviceRow, Store, SubtaskRow, TaskRow } from "./store/mod.ts";
+import type { AttachmentRow, DeviceRow, Store, SubtaskRow, TaskRow } from "./store/mod.ts";
 
 /** Messages of one answer to `task:join`. */
 const MAX_MESSAGES = 200;
@@ -26,7 +28,7 @@ export class Views {
   device(row: DeviceRow): DeviceInfo {
     return this.presence.info(
       row,
-      this.store.tasks.runningTasks(row.user_id, row.device_id),
+      this.store.dispatches.runningTasks(row.user_id, row.device_id),
     );
   }
 
@@ -39,6 +41,9 @@ export class Views {
     return {
       task_id: row.id,
       title: row.title,
+      agent: row.agent,
+      model: row.model,
+      effort: row.effort,
       status: known.status ??
         this.store.tasks.subtasks(row.id, 0, 1)[0]?.status ?? "COMPLETED",
       device_id: row.device_id,
@@ -55,10 +60,14 @@ export class Views {
     return directoryView(this.store.workdirs.get(taskId, deviceId));
   }
 
-  subtask(row: SubtaskRow, userId: number): SubtaskView {
-    const dispatch = row.role === "assistant"
-      ? this.store.tasks.currentDispatch(row.id)
-      : undefined;
+  /** `files` of the message and `inputs` it has not read are found where they are not given. */
+  subtask(
+    row: SubtaskRow,
+    userId: number,
+    files: readonly AttachmentRow[] = this.store.attachments.of(row.id),
+    inputs: InputView[] = this.store.inputs.unread(row.id),
+  ): SubtaskView {
+    const dispatch = row.role === "assistant" ? this.store.dispatches.current(row.id) : undefined;
     const transcript = dispatch && this.ingest.transcript(dispatch);
     const device = row.device_id ? this.presence.get(userId, row.device_id) : undefined;
     const open = row.status === "RUNNING" || row.status === "PENDING";
@@ -71,6 +80,8 @@ export class Views {
       content: row.content,
       streamed_text: transcript?.text ?? "",
       blocks: transcript?.views() ?? [],
+      inputs,
+      attachments: files.map(attachmentView),
       error: row.error,
       error_code: row.error_code,
       device_id: row.device_id,
@@ -93,8 +104,10 @@ export class Views {
       MAX_MESSAGES + 1,
     );
     const truncated = rows.length > MAX_MESSAGES;
+    const files = Map.groupBy(this.store.attachments.ofTask(task.id), (row) => row.subtask_id);
+    const inputs = this.store.inputs.unreadOfTask(task.id);
     const subtasks = (truncated ? rows.slice(1) : rows).map((row) =>
-      this.subtask(row, task.user_id)
+      this.subtask(row, task.user_id, files.get(row.id) ?? [], inputs.get(row.id) ?? [])
     );
     const live = subtasks.find((s) => s.status === "RUNNING");
     return {

@@ -1,6 +1,6 @@
 /**
- * The hub's thread. It runs with the rights to its data directory and its listening address and no
- * others; the main thread only starts it, stops it and asks it for keys and links.
+ * The hub's thread. It runs with the rights to its data directory (and how much room there is on that
+ * disk) and its listening address and no others; the main thread only starts it, stops it and asks it for keys and links.
  */
 import "./no_environment.ts";
 import { toAppError } from "../platform/mod.ts";

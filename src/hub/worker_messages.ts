@@ -1,7 +1,7 @@
 /** What the hub's main thread and its worker say to each other. */
 import * as z from "zod";
 import { LOG_LEVELS } from "../platform/mod.ts";
-import { PROVIDERS } from "../protocol/mod.ts";
+import { AGENT_KINDS, PROVIDERS } from "../protocol/mod.ts";
 
 const timings = z.object({
   reconnectWindowMs: z.number().positive().optional(),
@@ -9,6 +9,7 @@ const timings = z.object({
   reconcileGraceMs: z.number().positive().optional(),
   cancelConfirmMs: z.number().positive().optional(),
   executeAckMs: z.number().positive().optional(),
+  steerRetryMs: z.number().positive().optional(),
 });
 
 /** Main thread → worker. */
@@ -18,7 +19,7 @@ export const toWorker = z.discriminatedUnion("type", [
     dataDir: z.string(),
     host: z.literal("127.0.0.1"),
     port: z.number().int(),
-    provider: z.enum(PROVIDERS),
+    providers: z.record(z.enum(AGENT_KINDS), z.enum(PROVIDERS)),
     timings,
   }),
   z.object({ type: z.literal("stop") }),

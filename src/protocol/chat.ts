@@ -3,8 +3,11 @@
  * Names follow the Wegent web client; the shapes of tasks and messages are this hub's own.
  */
 import * as z from "zod";
+import { AGENT_KINDS, type AgentKind, EFFORTS, type ModelChoice, modelId } from "./agent.ts";
+import { type AttachmentView, MAX_ATTACHMENTS } from "./attachment.ts";
 import { wireId } from "./device.ts";
 import { WORKDIR_POLICIES } from "./execute.ts";
+import type { InputView } from "./steer.ts";
 import { PERMISSION_MODES, type PermissionMode, type QuestionView } from "./permission.ts";
 
 export const SUBTASK_STATUSES = [
@@ -34,6 +37,8 @@ export const FROM_CHAT = {
   cancel: "chat:cancel",
   retry: "chat:retry",
   answer: "chat:answer",
+  steer: "chat:steer",
+  takeBack: "chat:take_back",
   setPermissionMode: "task:set_permission_mode",
   join: "task:join",
   leave: "task:leave",
@@ -52,12 +57,16 @@ export const TO_CHAT = {
   error: "chat:error",
   cancelled: "chat:cancelled",
   message: "chat:message",
+  /** Messages to a running turn that it has not read. */
+  input: "chat:input",
   taskCreated: "task:created",
   taskStatus: "task:status",
   /** Where the conversation works, or what was asked for, is another one now. */
   taskWorkdir: "task:workdir",
   /** Whether the agent asks is another choice now. */
   taskPermission: "task:permission_mode",
+  /** The conversation's model is another one now. */
+  taskModel: "task:model",
   deviceOnline: "device:online",
   deviceOffline: "device:offline",
   deviceStatus: "device:status",
@@ -131,11 +140,18 @@ function misfit(
 export const chatSend = z.looseObject({
   ...directoryFields,
   task_id: wireId.nullish(),
-  message: z.string().max(MAX_MESSAGE_UNITS).refine(
-    (text) => text.trim().length > 0,
-    "must not be blank",
-  ),
+  /** May be blank when files say what is meant. */
+  message: z.string().max(MAX_MESSAGE_UNITS),
+  /** Ids of files that were uploaded before. */
+  attachments: z.array(wireId).max(MAX_ATTACHMENTS).nullish()
+    .transform((ids) => [...new Set(ids ?? [])]),
   title: z.string().max(200).nullish(),
+  /** Of a new conversation, which stays with it; absent: the conversation's own, `claude` in a new one. */
+  agent: z.enum(AGENT_KINDS).nullish(),
+  /** From this message on; null: the default of the agent's provider; absent: as before. */
+  model: modelId.nullish(),
+  /** From this message on (Codex); null: the device's default; absent: as before. */
+  effort: z.enum(EFFORTS).nullish(),
   /** Whether the agent asks, from this turn on; absent: as before, `bypass` in a new conversation. */
   permission_mode: z.enum(PERMISSION_MODES).nullish(),
   /** Where the turn runs; absent: the conversation's last device, else the default device. */
@@ -143,6 +159,9 @@ export const chatSend = z.looseObject({
 }).superRefine((message, context) => {
   const wrong = misfit(message);
   if (wrong) context.addIssue({ code: "custom", path: [wrong[0]], message: wrong[1] });
+  if (message.message.trim() === "" && message.attachments.length === 0) {
+    context.addIssue({ code: "custom", path: ["message"], message: "must not be blank" });
+  }
 });
 export type ChatSend = z.infer<typeof chatSend>;
 
@@ -165,7 +184,7 @@ export const taskJoin = z.looseObject({
 /** `task:leave`. */
 export const taskLeave = z.looseObject({ task_id: wireId });
 
-export const BLOCK_TYPES = ["text", "thinking", "tool"] as const;
+export const BLOCK_TYPES = ["text", "thinking", "tool", "input"] as const;
 export const BLOCK_STATUSES = [
   "streaming",
   "generating_arguments",
@@ -174,7 +193,7 @@ export const BLOCK_STATUSES = [
   "error",
 ] as const;
 
-/** One piece of an answer, in order: text, reasoning, or a tool call. */
+/** One piece of an answer, in order: text, reasoning, a tool call, or what the person said meanwhile. */
 export interface BlockView {
   /** Unique within its subtask. */
   id: string;
@@ -182,7 +201,7 @@ export interface BlockView {
   status: (typeof BLOCK_STATUSES)[number];
   /** Milliseconds since 1970. */
   timestamp: number;
-  /** Text and thinking. */
+  /** Text, thinking and input. */
   content?: string;
   tool_use_id?: string;
   tool_name?: string;
@@ -205,6 +224,10 @@ export interface SubtaskView {
   /** Everything the agent streamed as text, joined; assistant only. */
   streamed_text: string;
   blocks: BlockView[];
+  /** What the person said while the turn ran and it has not read; assistant only. */
+  inputs: InputView[];
+  /** Files that came with a person's message. */
+  attachments: AttachmentView[];
   error: string | null;
   error_code: string | null;
   device_id: string | null;
@@ -240,10 +263,12 @@ export interface TaskWorkdirEvent {
 }
 
 /** A conversation. */
-export interface TaskView {
+export interface TaskView extends ModelChoice {
   task_id: number;
   title: string;
   status: SubtaskStatus;
+  /** Which agent answers; it stays the same. */
+  agent: AgentKind;
   device_id: string | null;
   /** On `device_id`; null: nothing is known of it. */
   workdir: TaskWorkdir | null;

@@ -37,36 +37,6 @@ export const aliasRequest = z.looseObject({
   alias: z.string().trim().min(1).max(100),
 });
 
-/** Where the model's answers come from: the owner's login, a key, or scripted demo answers. */
-export const PROVIDERS = ["own_login", "key", "demo"] as const;
-export type ProviderKind = (typeof PROVIDERS)[number];
-
-/** `PUT /api/settings`; an absent member stays as it is, `null` clears it. */
-export const settingsRequest = z.looseObject({
-  provider: z.enum(PROVIDERS).optional(),
-  model: z.string().trim().max(200).nullish(),
-  base_url: z.union([
-    z.literal(""),
-    z.string().trim().max(500).refine(isHttpUrl, "must be an http(s) URL"),
-  ]).nullish(),
-  api_key: z.string().trim().max(1000).nullish(),
-});
-
-/** `GET /api/settings`; the key itself is never sent back. */
-export interface SettingsView {
-  provider: ProviderKind;
-  model: string | null;
-  base_url: string | null;
-  /** Last four characters of the stored key, for recognition; null: none stored. */
-  api_key_hint: string | null;
-}
-
-function isHttpUrl(text: string): boolean {
-  const url = URL.parse(text);
-  return url !== null && /^https?:$/.test(url.protocol) && !url.username &&
-    !url.password;
-}
-
 /** One device as the browser sees it. */
 export interface DeviceInfo {
   id: number;
@@ -92,6 +62,8 @@ export interface DeviceInfo {
   cloud_config: null;
   remote_config: null;
   bind_shell: "claudecode" | "openclaw";
+  /** What it takes beyond the protocol, such as `steer`. */
+  features: string[];
   /** What fences the agent on that device, in the device's words. */
   sandbox: string | null;
   /** Where its sessions may work and have worked; null: it never said. */

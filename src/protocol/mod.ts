@@ -1,5 +1,7 @@
 /** Schemas and names of every message; the device and the hub import the same ones. */
 export * from "./limits.ts";
+export * from "./agent.ts";
+export * from "./attachment.ts";
 export * from "./device.ts";
 export * from "./execute.ts";
 export * from "./parse.ts";
@@ -10,3 +12,5 @@ export * from "./steer.ts";
 export * from "./chat.ts";
 export * from "./http.ts";
 export * from "./extension.ts";
+export * from "./settings.ts";
+export * from "./mcp_server.ts";

@@ -26,6 +26,28 @@ const text = z.string().max(MAX_STEER_UNITS).refine(
 export const chatSteer = z.looseObject({ subtask_id: wireId, text });
 export type ChatSteer = z.infer<typeof chatSteer>;
 
+/** A message that was not read yet, or never will be. */
+export interface InputView {
+  readonly input_id: string;
+  readonly text: string;
+  /** `unread`: its turn has ended without it. */
+  readonly state: "pending" | "unread";
+  readonly created_at: string;
+}
+
+/** `chat:input`, from hub to pages: the messages of a turn that are not part of its answer. */
+export interface ChatInputEvent {
+  task_id: number;
+  subtask_id: number;
+  inputs: InputView[];
+}
+
+/** `chat:take_back`, from page to hub: an unread message goes back to its writer. */
+export const chatTakeBack = z.looseObject({
+  subtask_id: wireId,
+  input_id: z.string().min(1).max(100),
+});
+
 /** `task:steer`, from hub to device; answered by `eventAck`. */
 export const taskSteer = z.looseObject({
   task_id: wireId,

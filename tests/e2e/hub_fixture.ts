@@ -1,15 +1,20 @@
 /** A hub, a device on it (through a fault proxy) and a browser's socket, for whole-path tests. */
 import { io, type Socket } from "socket.io-client";
 import type { JoinAck, SubtaskView } from "../../src/protocol/mod.ts";
+import { codexBinary } from "../support/codex_cli.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault_proxy.ts";
 import { type LoopbackModel, startModel } from "../support/model.ts";
+import { ResponsesModel } from "../support/responses_model.ts";
 import type { Program } from "../support/program.ts";
 import { createWorld, type World } from "../support/world.ts";
 import { LONG, until } from "./fixture.ts";
 
 export interface HubFixture {
   readonly world: World;
+  /** Claude's. */
   readonly model: LoopbackModel;
+  /** Codex'; asked only where the fixture was started for it. */
+  readonly codex: ResponsesModel;
   readonly hub: HubClient;
   /** Of the hub's administrator. */
   readonly password: string;
@@ -19,9 +24,17 @@ export interface HubFixture {
   startDaemon(extra?: Record<string, string>): Promise<Program>;
 }
 
-/** Runs `test` with a hub whose provider is the loopback model, and a registered device. */
-export async function withHub(test: (fixture: HubFixture) => Promise<void>): Promise<void> {
+/**
+ * Runs `test` with a hub whose provider is the loopback model, and a registered device.
+ *
+ * @param options `codex`: the real Codex CLI is there as well. @default false
+ */
+export async function withHub(
+  test: (fixture: HubFixture) => Promise<void>,
+  options: { readonly codex?: boolean } = {},
+): Promise<void> {
   await using model = await startModel();
+  await using codex = await ResponsesModel.start();
   await using world = await createWorld();
   const process = world.start(["hub", "--port", "0", "--data", `${world.root}/hub-data`]);
   const url = (await process.waitForLine("Hub at ", LONG)).text.replace(/.*Hub at /, "").trim();
@@ -33,6 +46,14 @@ export async function withHub(test: (fixture: HubFixture) => Promise<void>): Pro
     base_url: model.url,
     api_key: "sk-test-key-1",
     model: "claude-opus-4-8",
+    agents: {
+      codex: {
+        provider: "key",
+        base_url: codex.url,
+        api_key: "sk-test-key-2",
+        model: "gpt-test",
+      },
+    },
   });
   const { key } = await hub.post("/api/api-keys", { name: "device" }) as { key: string };
   const proxy = await startFaultProxy({ target: url });
@@ -41,13 +62,23 @@ export async function withHub(test: (fixture: HubFixture) => Promise<void>): Pro
       WEGENT_BACKEND_URL: proxy.url,
       WEGENT_AUTH_TOKEN: key,
       LOG_LEVEL: "debug",
+      ...(options.codex && { CODEX_BINARY: await codexBinary() }),
       ...extra,
     });
     await program.waitForLine("is registered at", 15_000);
     return program;
   };
   try {
-    await test({ world, model, hub, password, proxy, daemon: await startDaemon(), startDaemon });
+    await test({
+      world,
+      model,
+      codex,
+      hub,
+      password,
+      proxy,
+      daemon: await startDaemon(),
+      startDaemon,
+    });
   } finally {
     hub.close();
     await proxy.close();
@@ -104,12 +135,17 @@ export class HubClient {
   }
 
   /** Sends a message and returns the ids of its task and of the agent's turn. */
-  async send(message: string, taskId?: number): Promise<{ taskId: number; turnId: number }> {
+  async send(
+    message: string,
+    taskId?: number,
+    more: object = {},
+  ): Promise<{ taskId: number; turnId: number }> {
     const devices = await this.get("/api/devices") as { items: { device_id: string }[] };
     const { task_id } = await this.emit<{ task_id: number }>("chat:send", {
       message,
       ...(taskId !== undefined && { task_id: taskId }),
       device_id: devices.items[0]?.device_id,
+      ...more,
     });
     const turn = (await this.join(task_id)).subtasks.at(-1)!;
     return { taskId: task_id, turnId: turn.subtask_id };

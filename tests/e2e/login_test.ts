@@ -80,3 +80,21 @@ Deno.test("with neither, up says that the demo model answers, and it does", asyn
   assertEquals((await program.exited(LONG)).code, 0);
   assertEquals(world.processes(), []);
 });
+
+Deno.test("up says for each agent whose login it uses", async () => {
+  await using world = await createWorld();
+  Deno.mkdirSync(`${world.home}/.codex`, { mode: 0o700 });
+  Deno.writeTextFileSync(`${world.home}/.codex/auth.json`, '{"OPENAI_API_KEY": "sk-x"}');
+  const program = world.start(["up", "--no-open", "--port", "0"]);
+  await program.waitForLine("Claude Code: demo model: scripted answers, no AI", LONG);
+  await program.waitForLine("Codex uses your Codex login", LONG);
+  const url =
+    /http:\/\/127\.0\.0\.1:\d+/.exec((await program.waitForLine(/Open {2}http/, LONG)).text)![0];
+  const password = /password (\S+)/.exec((await program.waitForLine("password", LONG)).text)![1]!;
+  const hub = await HubClient.signIn(url, password);
+  const { agents } = await hub.get("/api/settings") as {
+    agents: Record<string, { provider: string }>;
+  };
+  hub.close();
+  assertEquals([agents["claude"]?.provider, agents["codex"]?.provider], ["demo", "own_login"]);
+});

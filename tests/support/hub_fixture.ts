@@ -3,7 +3,7 @@
  * Everything is closed by `await using`.
  */
 import { io, type Socket } from "socket.io-client";
-import type { SubtaskView } from "../../src/protocol/mod.ts";
+import type { ProviderKind, SubtaskView } from "../../src/protocol/mod.ts";
 import { type HubServer, serveHub } from "../../src/hub/server.ts";
 import type { CoreOptions } from "../../src/hub/core.ts";
 
@@ -163,7 +163,8 @@ export class StubRun {
 }
 
 export interface FixtureOptions {
-  provider?: CoreOptions["provider"];
+  /** Of both agents. */
+  provider?: ProviderKind;
   timings?: CoreOptions["timings"];
 }
 
@@ -190,11 +191,12 @@ export class HubFixture implements AsyncDisposable {
   }
 
   async serve(): Promise<void> {
+    const { provider = "own_login" } = this.options;
     this.server = await serveHub({
       dataDir: this.dir,
       host: "127.0.0.1",
       port: this.port,
-      provider: this.options.provider ?? "own_login",
+      providers: { claude: provider, codex: provider },
       ...(this.options.timings && { timings: this.options.timings }),
       log: (level, message, fields) =>
         this.log.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`),

@@ -14,6 +14,7 @@ import { RateLimit } from "./rate_limit.ts";
 import { type Claims, isExpired, readToken, signToken } from "./token.ts";
 import type { Vault } from "./vault.ts";
 
+export { randomToken } from "./password.ts";
 export { RateLimit } from "./rate_limit.ts";
 export { isExpired } from "./token.ts";
 export type { Claims } from "./token.ts";

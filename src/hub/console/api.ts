@@ -1,5 +1,11 @@
 /** Calls of the hub's REST interface, with the sign-in of this browser. */
-import type { DeviceInfo, ErrorBody, SettingsView, TaskView } from "../../protocol/mod.ts";
+import type {
+  DeviceInfo,
+  ErrorBody,
+  McpServerView,
+  SettingsView,
+  TaskView,
+} from "../../protocol/mod.ts";
 
 const TOKEN_KEY = "wegent-hub-token";
 
@@ -27,30 +33,41 @@ export function storeToken(token: string | null): void {
   else localStorage.setItem(TOKEN_KEY, token);
 }
 
-async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+/** @throws {ApiError} When the hub does not answer, or says no. */
+async function ask(path: string, init: RequestInit): Promise<Response> {
   const token = storedToken();
+  const headers = { ...init.headers, ...(token && { authorization: `Bearer ${token}` }) };
   let response: Response;
   try {
-    response = await fetch(path, {
-      method,
-      headers: {
-        ...(token && { authorization: `Bearer ${token}` }),
-        ...(body !== undefined && { "content-type": "application/json" }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
+    response = await fetch(path, { ...init, headers });
   } catch (error) {
     throw new ApiError(0, error instanceof TypeError ? "The hub does not answer" : String(error));
   }
-  if (response.status === 204) return undefined as T;
-  const answer: unknown = await response.json();
-  if (!response.ok) throw new ApiError(response.status, errorText(answer as ErrorBody));
-  return answer as T;
+  if (!response.ok) throw new ApiError(response.status, errorText(await response.json()));
+  return response;
+}
+
+async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const response = await ask(path, {
+    method,
+    ...(body !== undefined && {
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    }),
+  });
+  return response.status === 204 ? undefined as T : await response.json() as T;
 }
 
 function errorText(body: ErrorBody): string {
   const first = body.errors?.[0];
-  return first ? `${body.detail}: ${first.loc.at(-1) ?? ""} ${first.msg}` : body.detail;
+  if (!first) return body.detail;
+  // The first part says that it is the body, which a person does not care for.
+  const where = first.loc.slice(1).join(" → ");
+  return where ? `${where}: ${first.msg}` : `${body.detail}: ${first.msg}`;
+}
+
+interface McpServers {
+  items: McpServerView[];
 }
 
 interface Bearer {
@@ -72,8 +89,18 @@ export const api = {
   deleteDevice: (id: string) => call("DELETE", `/api/devices/${encodeURIComponent(id)}`),
   tasks: () => call<{ items: TaskView[] }>("GET", "/api/tasks"),
   deleteTask: (id: number) => call("DELETE", `/api/tasks/${id}`),
+  attachment: async (id: number, signal?: AbortSignal) =>
+    await (await ask(`/api/attachments/${id}/download`, signal ? { signal } : {})).blob(),
+  removeAttachment: (id: number) => call("DELETE", `/api/attachments/${id}`),
   settings: () => call<SettingsView>("GET", "/api/settings"),
   saveSettings: (settings: object) => call<SettingsView>("PUT", "/api/settings", settings),
+  mcpServers: () => call<McpServers>("GET", "/api/mcp-servers"),
+  addMcpServers: (servers: object) => call<McpServers>("POST", "/api/mcp-servers", servers),
+  changeMcpServer: (name: string, change: object) =>
+    call<McpServers>("PUT", `/api/mcp-servers/${encodeURIComponent(name)}`, change),
+  enableMcpServer: (name: string, enabled: boolean) =>
+    call<McpServers>("PUT", `/api/mcp-servers/${encodeURIComponent(name)}/enabled`, { enabled }),
+  removeMcpServer: (name: string) => call("DELETE", `/api/mcp-servers/${encodeURIComponent(name)}`),
   keys: () => call<{ items: KeyItem[] }>("GET", "/api/api-keys"),
   createKey: (name: string) => call<KeyItem & { key: string }>("POST", "/api/api-keys", { name }),
   deleteKey: (id: number) => call("DELETE", `/api/api-keys/${id}`),

@@ -1,10 +1,12 @@
 /** The frame of the page: sign-in, or sidebar and conversation. */
 import { useState } from "preact/hooks";
-import { notify, signIn } from "./client.ts";
 import { ConversationView } from "./conversation_view.tsx";
+import { notify } from "./data.ts";
 import { SettingsDialog } from "./settings_dialog.tsx";
+import { signIn } from "./session.ts";
 import { Sidebar } from "./sidebar.tsx";
-import { setState, useSelect } from "./state.ts";
+import { DropZone } from "./upload_view.tsx";
+import { currentAgent, setState, useSelect } from "./state.ts";
 
 export function App() {
   const user = useSelect((s) => s.user);
@@ -27,12 +29,13 @@ function Workspace() {
         <ConversationView />
       </main>
       {settingsOpen && <SettingsDialog />}
+      <DropZone />
     </div>
   );
 }
 
 function DemoBanner() {
-  const demo = useSelect((s) => s.settings?.provider === "demo");
+  const demo = useSelect((s) => s.settings?.agents[currentAgent(s)].provider === "demo");
   if (!demo) return null;
   return (
     <div class="banner demo" data-testid="demo-banner" role="note">

@@ -3,8 +3,10 @@ import type {
   BlockUpdate,
   BlockView,
   ChatChunk,
+  ChatInputEvent,
   JoinAck,
   SubtaskView,
+  TaskModelEvent,
   TaskPermissionEvent,
   TaskView,
   TaskWorkdirEvent,
@@ -134,6 +136,22 @@ export function applyPermission(
   { permission_mode }: TaskPermissionEvent,
 ): Conversation {
   return { ...conversation, task: { ...conversation.task, permission_mode } };
+}
+
+/** `chat:input`: what the turn was told and has not read. */
+export function applyInputs(
+  conversation: Conversation,
+  { subtask_id, inputs }: ChatInputEvent,
+): Applied {
+  return changeMessage(conversation, subtask_id, (message) => ({ ...message, inputs }));
+}
+
+/** `task:model`: what answers from now on. */
+export function applyModel(
+  conversation: Conversation,
+  { model, effort }: TaskModelEvent,
+): Conversation {
+  return { ...conversation, task: { ...conversation.task, model, effort } };
 }
 
 export function isFinal(message: SubtaskView): boolean {

@@ -1,9 +1,11 @@
 /** The conversation on display, or the start of a new one. */
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { AgentLine } from "./agent_view.tsx";
 import { Composer } from "./composer.tsx";
 import { DirectoryDialog } from "./directory_dialog.tsx";
 import { DirectoryLine, DirectoryNotice } from "./directory_view.tsx";
 import { Message } from "./message.tsx";
+import { ModelDialog } from "./model_view.tsx";
 import { TaskPermission } from "./permission_view.tsx";
 import { setState, useSelect } from "./state.ts";
 
@@ -30,7 +32,10 @@ export function ConversationView() {
           ☰
         </button>
         <div class="heading">
-          <h1 title={title ?? undefined}>{title ?? "New conversation"}</h1>
+          <div class="title-row">
+            <h1 title={title ?? undefined}>{title ?? "New conversation"}</h1>
+            <AgentLine />
+          </div>
           <DirectoryLine />
         </div>
         <TaskPermission />
@@ -39,6 +44,7 @@ export function ConversationView() {
       {taskId === null ? <Welcome /> : <Transcript key={taskId} />}
       <Composer />
       <DirectoryDialog />
+      <ModelDialog />
     </>
   );
 }

@@ -15,8 +15,9 @@ export function deviceStatusText(device: DeviceInfo): string {
   return queued > 0 ? `${slots}, ${queued} queued` : slots;
 }
 
-/** One line for the device picker. */
+/** One line for the device picker; its state only where it matters for a message. */
 export function deviceOption(device: DeviceInfo): string {
   const star = device.is_default ? "★ " : "";
-  return `${star}${device.name} · ${deviceStatusText(device)}`;
+  const free = device.status === "online" && !device.reconnecting;
+  return `${star}${device.name}${free ? "" : ` · ${deviceStatusText(device)}`}`;
 }

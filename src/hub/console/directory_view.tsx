@@ -16,7 +16,7 @@ export function DirectoryControl() {
   if (!device?.workdirs || (!isNew && !next)) return null;
   const text = choiceText(next ?? MANAGED, device.workdirs);
   return (
-    <span class="directory-control" data-testid={isNew ? undefined : "directory-pending"}>
+    <span class="chip-control" data-testid={isNew ? undefined : "directory-pending"}>
       <button
         type="button"
         class="quiet"

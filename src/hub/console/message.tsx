@@ -1,8 +1,9 @@
 /** One message: a person's text, or a turn of the agent with its text, thoughts and tools. */
 import { memo } from "preact/compat";
 import { useState } from "preact/hooks";
-import type { BlockView, SubtaskView } from "../../protocol/mod.ts";
-import { retry } from "./client.ts";
+import type { BlockView, InputView, SubtaskView } from "../../protocol/mod.ts";
+import { Attachments } from "./attachment_view.tsx";
+import { retry, takeBack } from "./client.ts";
 import { isFinal } from "./conversation.ts";
 import { Markdown } from "./markdown_view.tsx";
 import { isOpen } from "./question_text.ts";
@@ -20,7 +21,8 @@ export const Message = memo(
 function UserMessage({ message }: { message: SubtaskView }) {
   return (
     <article class="message user" data-testid={`message-${message.subtask_id}`} data-role="user">
-      <div class="bubble">{message.content}</div>
+      <Attachments files={message.attachments} />
+      {message.content.trim() !== "" && <div class="bubble">{message.content}</div>}
     </article>
   );
 }
@@ -38,6 +40,9 @@ function Turn({ message, last }: { message: SubtaskView; last: boolean }) {
       {message.blocks.map((block) => (
         <Block key={block.id} block={block} subtaskId={message.subtask_id} />
       ))}
+      {message.inputs.map((input) => (
+        <Unread key={input.input_id} input={input} subtaskId={message.subtask_id} />
+      ))}
       {!hasText && isFinal(message) && message.content && <Markdown text={message.content} />}
       <TurnState message={message} last={last} />
     </article>
@@ -53,6 +58,13 @@ const Block = memo(({ block, subtaskId }: { block: BlockView; subtaskId: number 
       </div>
     );
   }
+  if (block.type === "input") {
+    return (
+      <div class="said" data-testid="block-input">
+        <div class="bubble">{block.content}</div>
+      </div>
+    );
+  }
   if (block.type === "thinking") return <Thinking block={block} />;
   return (
     <div class="text" data-testid="block-text">
@@ -60,6 +72,31 @@ const Block = memo(({ block, subtaskId }: { block: BlockView; subtaskId: number 
     </div>
   );
 });
+
+/** What the person said meanwhile and the agent has not read, or never will. */
+function Unread({ input, subtaskId }: { input: InputView; subtaskId: number }) {
+  const { input_id, text, state } = input;
+  return (
+    <div class={`said ${state}`} data-testid={`input-${state}`}>
+      <div class="bubble">{text}</div>
+      <p class="muted">
+        {state === "pending"
+          ? "The agent reads it at its next step"
+          : "Not read before the turn ended"}
+        {state === "unread" && (
+          <button
+            type="button"
+            class="link"
+            data-testid="input-take-back"
+            onClick={() => void takeBack(subtaskId, input_id)}
+          >
+            Put it back into the message
+          </button>
+        )}
+      </p>
+    </div>
+  );
+}
 
 function Thinking({ block }: { block: BlockView }) {
   const [open, setOpen] = useState(false);

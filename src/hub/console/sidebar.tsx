@@ -2,17 +2,12 @@
 import { useState } from "preact/hooks";
 import type { DeviceInfo, TaskView } from "../../protocol/mod.ts";
 import { Logo } from "./app.tsx";
-import {
-  deleteDevice,
-  deleteTask,
-  openTask,
-  renameDevice,
-  showNew,
-  signOut,
-  toggleDefault,
-} from "./client.ts";
+import { deleteDevice, deleteTask, renameDevice, toggleDefault } from "./client.ts";
+import { openTask, showNew } from "./connection.ts";
 import { deviceStatusText } from "./device_text.ts";
+import { AgentTag } from "./agent_view.tsx";
 import { Lamp } from "./lamp.tsx";
+import { signOut } from "./session.ts";
 import { setState, useSelect } from "./state.ts";
 
 export function Sidebar() {
@@ -92,6 +87,7 @@ function TaskItem({ task }: { task: TaskView }) {
           title={status}
         />
         <span class="title">{task.title}</span>
+        {!task.waiting && <AgentTag agent={task.agent} />}
         {task.waiting && <span class="tag" data-testid="task-waiting">Waiting for you</span>}
       </button>
       <button

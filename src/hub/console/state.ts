@@ -1,14 +1,17 @@
 /** The page's state: one object, replaced as a whole, and the components that watch parts of it. */
 import { useEffect, useState } from "preact/hooks";
 import type {
+  AgentKind,
   DeviceInfo,
   DirectoryChoice,
+  ModelChoice,
   PermissionMode,
   SettingsView,
   TaskView,
 } from "../../protocol/mod.ts";
 import type { Conversation } from "./conversation.ts";
 import { parseChoice } from "./directory.ts";
+import type { Upload } from "./uploads.ts";
 
 export interface State {
   /** Null: nobody is signed in. */
@@ -29,6 +32,15 @@ export interface State {
   /** Directory chosen for the next message, if that goes to this device. */
   directory: { deviceId: string; choice: DirectoryChoice } | null;
   directoryOpen: boolean;
+  /** The agent of the next new conversation. */
+  agent: AgentKind;
+  /** Model chosen for the next message; null: as before. */
+  model: ModelChoice | null;
+  modelOpen: boolean;
+  /** What is being written. */
+  draft: string;
+  /** Files of the message that is being written. */
+  uploads: Upload[];
   /** Whether the agent of the next new conversation asks. */
   permission: PermissionMode;
   /** The notice about a directory that was read and put away. */
@@ -52,6 +64,11 @@ let state: State = {
   deviceId: null,
   directory: null,
   directoryOpen: false,
+  agent: "claude",
+  model: null,
+  modelOpen: false,
+  draft: "",
+  uploads: [],
   permission: "bypass",
   dismissed: null,
   notice: null,
@@ -128,6 +145,32 @@ export function rememberChoice(
 
 function choiceKey(user: string | null, deviceId: string): string {
   return `wegent-hub-directory:${JSON.stringify([user, deviceId])}`;
+}
+
+/** The agent a message would go to. */
+export function currentAgent(s: State): AgentKind {
+  if (s.taskId === null) return s.agent;
+  return s.conversation?.task.agent ?? s.tasks.find((t) => t.task_id === s.taskId)?.agent ??
+    s.agent;
+}
+
+/** The model a message would go to. */
+export function nextModel(s: State): ModelChoice {
+  return s.model ?? (s.taskId === null ? null : s.conversation?.task) ?? PLAIN;
+}
+
+const PLAIN: ModelChoice = { model: null, effort: null };
+const AGENT_KEY = "wegent-hub-agent";
+
+/** The agent this browser chose last for a new conversation. */
+export function lastAgent(): AgentKind {
+  return localStorage.getItem(AGENT_KEY) === "codex" ? "codex" : "claude";
+}
+
+/** Chooses the agent of the next new conversation, and of those after it. */
+export function rememberAgent(agent: AgentKind): void {
+  localStorage.setItem(AGENT_KEY, agent);
+  setState({ agent, model: null });
 }
 
 const PERMISSION_KEY = "wegent-hub-permission";

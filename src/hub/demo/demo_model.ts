@@ -1,24 +1,29 @@
 /**
- * The demo model: a Messages API endpoint with scripted answers, so that a fresh machine without a key
- * runs the whole path (hub, device, real Claude Code) and says so. No network, no state.
+ * The demo model: a Messages and a Responses API endpoint with scripted answers, so that a fresh machine
+ * without a key runs the whole path (hub, device, real Claude Code or Codex) and says so. No network, no
+ * state.
  */
+import { AGENTS } from "../../protocol/mod.ts";
 import {
   encodeEvent,
   errorBody,
   messageBody,
   type ModelAnswer,
+  type StreamEvent,
   streamEvents,
 } from "./messages_api.ts";
 import { type MessagesRequest, messagesRequest, systemText, turnOf } from "./messages_request.ts";
 import { DEMO_NOTICE, type DemoAnswer, demoAnswer, withoutHints, words } from "./demo_script.ts";
+import { responseEvents, responsesErrorBody } from "./responses_api.ts";
+import { EXEC, type ResponsesRequest, responsesRequest, turnOfInput } from "./responses_request.ts";
 import { delay } from "../../platform/std/async.ts";
 
 /** The largest request the demo model reads, in bytes; the API itself takes 32 MB. */
 const MAX_REQUEST_BYTES = 32 * 1024 * 1024;
 
 /**
- * Answers `HEAD /`, `POST …/v1/messages` (streamed or not) and `POST …/v1/messages/count_tokens`; the
- * paths may have a prefix. Everything else is 404.
+ * Answers `HEAD /`, `POST …/v1/messages` (streamed or not), `POST …/v1/messages/count_tokens` and
+ * `POST …/v1/responses` (streamed); the paths may have a prefix. Everything else is 404.
  *
  * A stream whose reader goes away stops at once.
  */
@@ -31,9 +36,16 @@ export async function demoResponse(request: Request): Promise<Response> {
   if (path.endsWith("/v1/messages/count_tokens")) {
     return Response.json({ input_tokens: 10 });
   }
-  if (!path.endsWith("/v1/messages")) return refusal(404, "not_found_error");
+  const responses = path.endsWith("/v1/responses");
+  if (!responses && !path.endsWith("/v1/messages")) return refusal(404, "not_found_error");
   const body = await readJson(request);
-  if (body === undefined) return refusal(413, "request_too_large");
+  if (body === undefined) return refusal(413, "request_too_large", responses);
+  if (responses) {
+    const asked = responsesRequest.safeParse(body);
+    return asked.success
+      ? answerCodex(asked.data)
+      : refusal(400, "invalid_request_error", responses);
+  }
   const parsed = messagesRequest.safeParse(body);
   if (!parsed.success) return refusal(400, "invalid_request_error");
   return answer(parsed.data);
@@ -47,7 +59,35 @@ function answer(request: MessagesRequest): Response {
     parts,
   };
   if (request.stream !== true) return Response.json(messageBody(message));
-  return new Response(paced(message, gapMs), {
+  return streamed(streamEvents(message), gapMs);
+}
+
+/** Codex has one tool for everything the script does; it has no errands of its own. */
+function answerCodex(request: ResponsesRequest): Response {
+  const offered = (request.tools ?? []).some(({ name }) => name === EXEC);
+  const turn = turnOfInput(request);
+  const { parts, gapMs } = demoAnswer({
+    ...turn,
+    prompt: withoutHints(turn.prompt),
+    agent: AGENTS.codex.name,
+    cwd: undefined,
+    tools: new Set(offered ? ["Bash"] : []),
+    toolId: () => `call_${shortId()}`,
+  });
+  const answer: ModelAnswer = {
+    id: `resp_${shortId()}`,
+    model: request.model,
+    parts: parts.map((part) =>
+      part.type === "tool_use"
+        ? { ...part, name: EXEC, input: { cmd: part.input["command"] } }
+        : part
+    ),
+  };
+  return streamed(responseEvents(answer), gapMs);
+}
+
+function streamed(events: Iterator<StreamEvent>, gapMs: number): Response {
+  return new Response(paced(events, gapMs), {
     headers: {
       "content-type": "text/event-stream",
       "cache-control": "no-store",
@@ -63,6 +103,7 @@ function choose(request: MessagesRequest): DemoAnswer {
   return demoAnswer({
     ...turn,
     prompt: withoutHints(turn.prompt),
+    agent: AGENTS.claude.name,
     cwd: workingDirectory(turn.prompt) ?? workingDirectory(system),
     tools,
     toolId: () => `toolu_${shortId()}`,
@@ -86,12 +127,11 @@ function workingDirectory(text: string): string | undefined {
 
 /** The bytes of a streamed answer with a pause before every chunk but the first. */
 function paced(
-  message: ModelAnswer,
+  events: Iterator<StreamEvent>,
   gapMs: number,
 ): ReadableStream<Uint8Array> {
   const gone = new AbortController();
   const encoder = new TextEncoder();
-  const events = streamEvents(message);
   let chunks = 0;
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -131,9 +171,10 @@ async function readJson(request: Request): Promise<unknown> {
   }
 }
 
-function refusal(status: number, type: string): Response {
+function refusal(status: number, type: string, responses = false): Response {
   const message = `The demo model cannot answer this request (${status})`;
-  return Response.json(errorBody(type, message), { status });
+  const body = responses ? responsesErrorBody(type, message) : errorBody(type, message);
+  return Response.json(body, { status });
 }
 
 function shortId(): string {

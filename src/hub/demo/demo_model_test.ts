@@ -170,3 +170,52 @@ Deno.test("demoResponse() refuses what is not a request", async () => {
     await response.body?.cancel();
   }
 });
+
+/** Asks the Responses API and returns the finished items. */
+async function askCodex(input: unknown[], tools = [{ name: "exec_command" }]) {
+  const response = await demoResponse(
+    post({ model: "m", input, tools, stream: true }, "/v1/responses"),
+  );
+  assertEquals(response.headers.get("content-type"), "text/event-stream");
+  const events = (await response.text()).trim().split("\n\n")
+    .map((text) => JSON.parse(text.replace(/^event: .*\ndata: /, "")));
+  assertEquals([events[0].type, events.at(-1).type], ["response.created", "response.completed"]);
+  return events.filter(({ type }) => type === "response.output_item.done").map(({ item }) => item);
+}
+
+Deno.test("demoResponse() does for Codex by commands what it does for Claude by tools", async () => {
+  const wish = {
+    role: "user",
+    content: [
+      { type: "input_text", text: "<environment_context>\ncreate x.txt\n</environment_context>" },
+      { type: "input_text", text: "create hello.txt with a greeting, then show it" },
+    ],
+  };
+  const [lead, call] = await askCodex([{ role: "developer", content: "You are Codex" }, wish]);
+  assertEquals(lead.content[0].text, "I create hello.txt.");
+  assertEquals([call.type, call.name], ["function_call", "exec_command"]);
+  assertEquals(JSON.parse(call.arguments), {
+    cmd: "printf '%s\\n' 'Hello! Nice to meet you.' > hello.txt",
+  });
+  const said = (text: string, code = 0) => ({
+    type: "function_call_output",
+    call_id: call.call_id,
+    output: `Wall time: 0 seconds\nProcess exited with code ${code}\nOutput:\n${text}`,
+  });
+  const [, cat] = await askCodex([wish, call, said("")]);
+  assertEquals(JSON.parse(cat.arguments), { cmd: "cat hello.txt" });
+  const [failure] = await askCodex([wish, call, said("No space left", 1)]);
+  assertStringIncludes(failure.content[0].text, "No space left");
+  const [without] = await askCodex([wish], []);
+  assertStringIncludes(without.content[0].text, "does not offer it");
+  const [help] = await askCodex([{ role: "user", content: "hello" }]);
+  assertStringIncludes(help.content[0].text, "the real Codex runs");
+});
+
+Deno.test("demoResponse() refuses what is no request to the Responses API in that API's own words", async () => {
+  const response = await demoResponse(post({ model: "m" }, "/v1/responses"));
+  assertEquals([response.status, (await response.json()).error.type], [
+    400,
+    "invalid_request_error",
+  ]);
+});

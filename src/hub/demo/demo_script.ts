@@ -14,6 +14,8 @@ export interface DemoAnswer {
 
 /** What the script may know of a request. */
 export interface DemoScene extends Turn {
+  /** The agent's name. */
+  readonly agent: string;
   /** Working directory of the agent, when the request names it. */
   readonly cwd: string | undefined;
   /** Tools the agent offers. */
@@ -28,9 +30,10 @@ const MAX_COUNT = 1000;
 /** Longer tool output is cut in the summary; the tool block in the page has all of it. */
 const MAX_QUOTED_UNITS = 2000;
 
-const HELP = `This is the ${DEMO_NOTICE}.
+const help = (agent: string) =>
+  `This is the ${DEMO_NOTICE}.
 
-It shows that everything between this page and the agent works: the real Claude Code runs on the ` +
+It shows that everything between this page and the agent works: the real ${agent} runs on the ` +
   `device you picked and asks this scripted model what to do. Try one of these:
 
 - create hello.txt with a greeting, then show it
@@ -40,7 +43,7 @@ It shows that everything between this page and the agent works: the real Claude 
 - think about a plan
 - what did I ask before?
 
-For real answers, store a key in the settings or log in to Claude on the device.`;
+For real answers, store a key in the settings or log in to ${agent} on the device.`;
 
 /** Answers the present turn of a conversation. */
 export function demoAnswer(scene: DemoScene): DemoAnswer {
@@ -61,7 +64,7 @@ export function demoAnswer(scene: DemoScene): DemoAnswer {
     return said(remembered(scene.earlier));
   }
   if (/\bthink\b/i.test(prompt)) return thinking();
-  return said(HELP);
+  return said(help(scene.agent));
 }
 
 /** Splits text after its words, so that it streams at about a reader's pace. */
@@ -214,5 +217,6 @@ function fenced(output: string): string {
 
 /** A prompt without the lines the executor adds for the agent. */
 export function withoutHints(prompt: string): string {
-  return prompt.replace(/^Current working directory:.*$/gim, "").trim();
+  return prompt.replace(/^<attachment>$[^]*?^<\/attachment>$/gm, "")
+    .replace(/^Current working directory:.*$/gim, "").trim();
 }

@@ -1,6 +1,7 @@
 /** Joins node's HTTP server (which Socket.IO needs) to a handler of web requests. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Buffer } from "node:buffer";
+import { RequestBody } from "./body_stream.ts";
 
 /** Largest request body, in bytes: the demo model is sent whole conversations. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -11,6 +12,9 @@ const BODY_MS = 30_000;
 
 /** Methods a web request cannot have. */
 const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
+
+/** Takes its body as it comes, and bounds it by itself. */
+const STREAMED = /^POST \/api\/attachments(?:\?|$)/;
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
@@ -48,22 +52,37 @@ async function serve(
     res.writeHead(405, { "connection": "close" }).end();
     return;
   }
+  const request = { method, headers: headersOf(req), signal: gone.signal };
+  if (STREAMED.test(`${method} ${path}`)) {
+    return await serveStreamed(req, res, new URL(origin + path), request, handle);
+  }
   const body = method === "GET" || method === "HEAD" ? null : await readBody(req, limit);
   if (body === "gone") return void res.destroy();
   if (body === "too_large") {
     res.writeHead(413, { "connection": "close" }).end();
     return;
   }
-  const response = await handle(
-    new Request(origin + path, {
-      method,
-      headers: headersOf(req),
-      signal: gone.signal,
-      ...(body && { body }),
-    }),
-  );
+  const response = await handle(new Request(origin + path, { ...request, ...(body && { body }) }));
   res.writeHead(response.status, Object.fromEntries(response.headers));
   await sendBody(response, res, gone.signal);
+}
+
+/** A refusal may come before the whole body has. Its sender reads only once it has sent all. */
+async function serveStreamed(
+  req: IncomingMessage,
+  res: ServerResponse,
+  url: URL,
+  init: RequestInit & { signal: AbortSignal },
+  handle: Handler,
+): Promise<void> {
+  const body = new RequestBody(req);
+  const response = await handle(new Request(url, { ...init, body: body.stream }));
+  const whole = await body.discard();
+  res.writeHead(response.status, {
+    ...Object.fromEntries(response.headers),
+    ...(!whole && { connection: "close" }),
+  });
+  await sendBody(response, res, init.signal);
 }
 
 function headersOf(req: IncomingMessage): Headers {

@@ -1,6 +1,5 @@
 /** The hub's REST interface and the page. */
 import { Hono, type MiddlewareHandler } from "hono";
-import * as z from "zod";
 import { AppError, errorText, VERSION } from "../../platform/mod.ts";
 import {
   aliasRequest,
@@ -9,7 +8,6 @@ import {
   linkLoginRequest,
   loginRequest,
   openDirectoryRequest,
-  settingsRequest,
   TO_CHAT,
 } from "../../protocol/mod.ts";
 import { demoResponse } from "../demo/mod.ts";
@@ -17,19 +15,18 @@ import type { HubCore } from "../core.ts";
 import type { ApiKeyRow, DeviceRow, UserRow } from "../store/mod.ts";
 import { openDirectory } from "../open_directory.ts";
 import { asset } from "./assets.ts";
-import { errorResponse, knownErrorResponse, validationResponse } from "./errors.ts";
+import { attachmentRoutes, deviceFileRoutes } from "./attachment_routes.ts";
+import { errorResponse, knownErrorResponse } from "./errors.ts";
 import { refusal, SECURITY_HEADERS } from "./guard.ts";
-
-interface Env {
-  Variables: { user: UserRow };
-}
+import { type App, bearerOf, type Env, idOf, parsed } from "./request.ts";
+import { settingsRoutes } from "./settings_routes.ts";
 
 /** Most conversations one list shows. */
 const MAX_TASKS = 500;
 
 /** Builds the interface of one hub. */
-export function hubApp(core: HubCore): Hono<Env> {
-  const app = new Hono<Env>();
+export function hubApp(core: HubCore): App {
+  const app: App = new Hono<Env>();
   app.use(guard());
   app.onError((error) => {
     const known = knownErrorResponse(error);
@@ -40,10 +37,13 @@ export function hubApp(core: HubCore): Hono<Env> {
   app.notFound(() => errorResponse(404, "Not Found"));
   pageRoutes(app, core);
   authRoutes(app, core);
+  deviceFileRoutes(app, core);
   app.use("/api/*", authenticated(core));
   userRoutes(app, core);
+  settingsRoutes(app, core);
   deviceRoutes(app, core);
   taskRoutes(app, core);
+  attachmentRoutes(app, core);
   return app;
 }
 
@@ -64,10 +64,7 @@ function guard(): MiddlewareHandler {
 
 function authenticated(core: HubCore): MiddlewareHandler<Env> {
   return async (c, next) => {
-    const header = c.req.header("authorization") ?? "";
-    const token = /^bearer +(\S+)$/i.exec(header)?.[1];
-    if (!token) throw new AppError("not_authenticated", "Not authenticated");
-    const login = core.auth.byToken(token);
+    const login = core.auth.byToken(bearerOf(c.req.raw));
     if (!login) {
       throw new AppError("token_invalid", "Could not validate credentials");
     }
@@ -79,7 +76,7 @@ function authenticated(core: HubCore): MiddlewareHandler<Env> {
   };
 }
 
-function pageRoutes(app: Hono<Env>, core: HubCore): void {
+function pageRoutes(app: App, core: HubCore): void {
   app.get(
     "/",
     (c) =>
@@ -94,7 +91,7 @@ function pageRoutes(app: Hono<Env>, core: HubCore): void {
   app.all("/demo/*", (c) => core.demoInUse() ? demoResponse(c.req.raw) : c.notFound());
 }
 
-function authRoutes(app: Hono<Env>, core: HubCore): void {
+function authRoutes(app: App, core: HubCore): void {
   const bearer = (token: string) => Response.json({ access_token: token, token_type: "bearer" });
   app.post("/api/auth/login", async (c) => {
     const body = await parsed(c.req.raw, loginRequest);
@@ -110,7 +107,7 @@ function authRoutes(app: Hono<Env>, core: HubCore): void {
   });
 }
 
-function userRoutes(app: Hono<Env>, core: HubCore): void {
+function userRoutes(app: App, core: HubCore): void {
   const { users } = core.store;
   app.get("/api/users/me", (c) => c.json(userView(c.get("user"))));
   app.post("/api/users", async (c) => {
@@ -147,16 +144,9 @@ function userRoutes(app: Hono<Env>, core: HubCore): void {
     }
     return c.body(null, 204);
   });
-  app.get("/api/settings", (c) => c.json(core.settings.view(c.get("user").id)));
-  app.put("/api/settings", async (c) => {
-    const body = await parsed(c.req.raw, settingsRequest);
-    if (body instanceof Response) return body;
-    core.settings.save(c.get("user").id, body);
-    return c.json(core.settings.view(c.get("user").id));
-  });
 }
 
-function deviceRoutes(app: Hono<Env>, core: HubCore): void {
+function deviceRoutes(app: App, core: HubCore): void {
   const { devices } = core.store;
   const own = (user: UserRow, deviceId: string): DeviceRow => {
     const row = devices.get(user.id, deviceId);
@@ -218,7 +208,7 @@ function deviceRoutes(app: Hono<Env>, core: HubCore): void {
   });
 }
 
-function taskRoutes(app: Hono<Env>, core: HubCore): void {
+function taskRoutes(app: App, core: HubCore): void {
   const { tasks } = core.store;
   app.get("/api/tasks", (c) => {
     const items = tasks.tasks(c.get("user").id, MAX_TASKS).map((row) =>
@@ -239,31 +229,6 @@ function taskRoutes(app: Hono<Env>, core: HubCore): void {
     core.turns.deleteTask(c.get("user").id, idOf(c.req.param("id")));
     return c.json({ message: "Task deleted" });
   });
-}
-
-/** The request's JSON body in its typed form, or the answer that refuses it. */
-async function parsed<S extends z.ZodType>(
-  request: Request,
-  schema: S,
-): Promise<z.output<S> | Response> {
-  // A form of another site can send text, but not this type without asking first.
-  if (!/^application\/json\b/i.test(request.headers.get("content-type") ?? "")) {
-    return errorResponse(415, "The body must be application/json");
-  }
-  let body: unknown;
-  try {
-    body = await request.json();
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    body = undefined;
-  }
-  const result = schema.safeParse(body);
-  return result.success ? result.data : validationResponse(result.error);
-}
-
-/** A path's id; what is no id finds nothing. */
-function idOf(text: string): number {
-  return /^\d{1,15}$/.test(text) ? Number(text) : 0;
 }
 
 function userView(user: UserRow) {

@@ -18,6 +18,11 @@ const STATUS: Readonly<Record<string, number>> = {
   device_offline: 400,
   no_device: 400,
   bad_settings: 400,
+  name_taken: 409,
+  too_many: 409,
+  too_large: 413,
+  disk_full: 507,
+  upload_broken: 400,
   not_offered: 404,
   device_refused: 409,
   device_silent: 502,
@@ -47,13 +52,13 @@ export function knownErrorResponse(error: unknown): Response | null {
   return status === undefined ? null : errorResponse(status, error.message);
 }
 
-/** The answer to a body of the wrong shape. */
-export function validationResponse(error: z.ZodError): Response {
+/** The answer to a body, or a query, of the wrong shape. */
+export function validationResponse(error: z.ZodError, where: "body" | "query" = "body"): Response {
   return errorResponse(
     422,
     "Request parameter validation failed",
     error.issues.slice(0, 20).map((issue) => ({
-      loc: ["body", ...issue.path.map((p) => typeof p === "number" ? p : String(p).slice(0, 100))],
+      loc: [where, ...issue.path.map((p) => typeof p === "number" ? p : String(p).slice(0, 100))],
       msg: issue.message.slice(0, 300),
       type: issue.code,
     })),

@@ -7,6 +7,8 @@ import {
   chatCancel,
   chatRetry,
   chatSend,
+  chatSteer,
+  chatTakeBack,
   FROM_CHAT,
   parsePayload,
   setPermissionMode,
@@ -96,6 +98,16 @@ class BrowserConnection {
         const answered = this.core.questions.answer(this.#login.user.id, given);
         return void answered.then(ack, (error) => refuse(this.core, name, error, ack));
       }
+      case FROM_CHAT.steer: {
+        const message = parsePayload(chatSteer, payload, name);
+        const input_id = this.core.steering.steer(this.#login.user.id, message);
+        return ack({ success: true, input_id });
+      }
+      case FROM_CHAT.takeBack: {
+        const { subtask_id, input_id } = parsePayload(chatTakeBack, payload, name);
+        const text = this.core.steering.takeBack(this.#login.user.id, subtask_id, input_id);
+        return ack({ success: true, text });
+      }
       case FROM_CHAT.setPermissionMode: {
         const { task_id, permission_mode } = parsePayload(setPermissionMode, payload, name);
         this.core.questions.setMode(this.#login.user.id, task_id, permission_mode);
@@ -144,6 +156,9 @@ class BrowserConnection {
     );
     if (message.permission_mode && !created) {
       core.questions.tellMode(task.id, task.permission_mode);
+    }
+    if ((message.model !== undefined || message.effort !== undefined) && !created) {
+      core.tellModel(task.id, task);
     }
     core.turns.start(dispatch);
   }
@@ -206,6 +221,7 @@ class BrowserConnection {
         message_id: s.message_id,
         role: s.role,
         content: s.content,
+        attachments: s.attachments,
         status: s.status,
         created_at: s.created_at,
       })),

@@ -148,7 +148,7 @@ class DeviceConnection implements DeviceSocket {
         error: "Registration failed: this connection belongs to another device",
       };
     }
-    const { store, presence, turns } = this.core;
+    const { store, presence, turns, steering } = this.core;
     try {
       store.devices.register(this.#user.id, request, peerOf(this.socket));
     } catch (error) {
@@ -167,11 +167,13 @@ class DeviceConnection implements DeviceSocket {
       success: true,
       device_id: device.deviceId,
       features: ["seq"],
-      last_seq: store.tasks.lastSeqs(this.#user.id, device.deviceId),
+      last_seq: store.dispatches.lastSeqs(this.#user.id, device.deviceId),
     };
     // What is due follows the acknowledgement.
     queueMicrotask(() => {
-      if (this.#device === device) turns.reconciler.registered(device);
+      if (this.#device !== device) return;
+      turns.reconciler.registered(device);
+      steering.registered(device);
     });
     return answer;
   }

@@ -13,12 +13,12 @@ function withStore(test: (store: Store, userId: number) => void): void {
 }
 
 Deno.test("the database itself refuses to take a turn out of its final state", () => {
-  withStore(({ tasks, db }, userId) => {
+  withStore(({ tasks, dispatches, db }, userId) => {
     const { turn } = tasks.addTurn(userId, null, "t", "m", "dev");
-    const dispatch = tasks.addDispatch(userId, turn, "dev");
+    const dispatch = dispatches.add(userId, turn, "dev");
     tasks.setRunning(turn.id);
-    assertEquals(tasks.end(dispatch, { status: "COMPLETED", content: "a" }), true);
-    assertEquals(tasks.end(dispatch, { status: "FAILED", content: "b" }), false);
+    assertEquals(dispatches.end(dispatch, { status: "COMPLETED", content: "a" }), true);
+    assertEquals(dispatches.end(dispatch, { status: "FAILED", content: "b" }), false);
     assertEquals(tasks.subtask(turn.id)?.content, "a");
     for (const status of ["PENDING", "RUNNING", "FAILED", "CANCELLED"]) {
       assertThrows(
@@ -35,15 +35,15 @@ Deno.test("the database itself refuses to take a turn out of its final state", (
   });
 });
 
-Deno.test("addDispatch() makes a failed turn pending again, a completed one never", () => {
-  withStore(({ tasks }, userId) => {
+Deno.test("dispatches.add() makes a failed turn pending again, a completed one never", () => {
+  withStore(({ tasks, dispatches }, userId) => {
     const { turn } = tasks.addTurn(userId, null, "t", "m", "dev");
-    const first = tasks.addDispatch(userId, turn, "dev");
-    tasks.end(first, { status: "FAILED", content: "", error: "e" });
-    const second = tasks.addDispatch(userId, tasks.subtask(turn.id)!, "dev");
+    const first = dispatches.add(userId, turn, "dev");
+    dispatches.end(first, { status: "FAILED", content: "", error: "e" });
+    const second = dispatches.add(userId, tasks.subtask(turn.id)!, "dev");
     assertEquals([second.attempt, tasks.subtask(turn.id)?.status], [2, "PENDING"]);
-    tasks.end(second, { status: "COMPLETED", content: "ok" });
-    assertThrows(() => tasks.addDispatch(userId, tasks.subtask(turn.id)!, "dev"));
+    dispatches.end(second, { status: "COMPLETED", content: "ok" });
+    assertThrows(() => dispatches.add(userId, tasks.subtask(turn.id)!, "dev"));
     assertEquals(tasks.subtask(turn.id)?.content, "ok");
   });
 });

@@ -1,6 +1,5 @@
-/** People, their API keys and their settings. */
+/** People and their API keys. */
 import { AppError } from "../../platform/mod.ts";
-import type { ProviderKind } from "../../protocol/mod.ts";
 import { type Database, nowText } from "./database.ts";
 
 export interface UserRow {
@@ -24,19 +23,12 @@ export interface ApiKeyRow {
   created_at: string;
 }
 
-export interface SettingsRow {
-  provider: ProviderKind;
-  model: string | null;
-  base_url: string | null;
-  api_key_sealed: Uint8Array | null;
-}
-
 const KEY_COLUMNS =
   "id, user_id, name, description, key_prefix, expires_at, last_used_at, is_active, created_at";
 /** API keys do not expire by themselves. */
 const NEVER = "9999-12-31T00:00:00.000Z";
 
-/** Users, keys and settings in the database. */
+/** Users and keys in the database. */
 export class UserStore {
   constructor(private readonly db: Database) {}
 
@@ -135,29 +127,6 @@ export class UserStore {
       `SELECT u.* FROM api_keys k JOIN users u ON u.id = k.user_id
        WHERE k.key_hash = ? AND k.is_active = 1 AND k.expires_at > ? AND u.is_active = 1`,
       hash,
-      nowText(),
-    );
-  }
-
-  settings(userId: number): SettingsRow | undefined {
-    return this.db.get(
-      "SELECT provider, model, base_url, api_key_sealed FROM settings WHERE user_id = ?",
-      userId,
-    );
-  }
-
-  saveSettings(userId: number, row: SettingsRow): void {
-    this.db.run(
-      `INSERT INTO settings (user_id, provider, model, base_url, api_key_sealed, updated_at)
-       VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (user_id) DO UPDATE SET provider = excluded.provider, model = excluded.model,
-         base_url = excluded.base_url, api_key_sealed = excluded.api_key_sealed,
-         updated_at = excluded.updated_at`,
-      userId,
-      row.provider,
-      row.model,
-      row.base_url,
-      row.api_key_sealed,
       nowText(),
     );
   }

@@ -1,4 +1,3 @@
-import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals, assertThrows } from "../../../tests/support/assert.ts";
 import { openStore, type Store } from "./mod.ts";
 
@@ -18,43 +17,6 @@ function opened(dir: string): { store: Store; userId: number; taskId: number } {
   const { task } = store.tasks.addTurn(userId, null, "title", "message", "dev-1");
   return { store, userId, taskId: task.id };
 }
-
-/** Takes back the steps after the first shape. */
-const FIRST_SHAPE = `
-DROP TABLE task_workdirs;
-DROP TABLE task_permissions;
-ALTER TABLE tasks DROP COLUMN permission_mode;
-ALTER TABLE blocks DROP COLUMN question;
-ALTER TABLE dispatches DROP COLUMN open_questions;
-PRAGMA user_version = 1`;
-
-Deno.test("a database of the first shape gets what came later and keeps what it holds", () => {
-  withDirectory((dir) => {
-    const { store, userId, taskId } = opened(dir);
-    store.db.close();
-    const old = new DatabaseSync(`${dir}/hub.sqlite`);
-    old.exec(FIRST_SHAPE);
-    old.close();
-    const again = openStore(dir);
-    try {
-      assertEquals(again.tasks.task(userId, taskId)?.title, "title");
-      assertEquals(again.workdirs.get(taskId, "dev-1"), undefined);
-      again.workdirs.report(taskId, "dev-1", {
-        path: "/p",
-        origin: "managed",
-        code: null,
-        notice: null,
-      });
-      assertEquals(again.workdirs.get(taskId, "dev-1")?.path, "/p");
-      assertEquals(again.tasks.task(userId, taskId)?.permission_mode, "bypass");
-      again.permissions.setMode(taskId, "ask");
-      assertEquals(again.tasks.task(userId, taskId)?.permission_mode, "ask");
-      assertEquals(again.db.get("PRAGMA user_version"), { user_version: 3 });
-    } finally {
-      again.db.close();
-    }
-  });
-});
 
 Deno.test("the database itself refuses a binding that means nothing", () => {
   withDirectory((dir) => {
