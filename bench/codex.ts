@@ -30,7 +30,7 @@ export async function codex(): Promise<Figure[]> {
     cold.push((await timesOf(turn, at)).first);
     id = turn.sessions[0] ?? "";
     const again = performance.now();
-    await harness.start({ kind: "resume", id, model: null });
+    await harness.start({ kind: "resume", id, defaultModel: null });
     resumed.push((await timesOf(harness.turn(PROMPT), again)).first);
     await harness.start();
     // The thread opens by itself.

@@ -21,6 +21,7 @@ export class AgentKeeper {
   #session: SessionFile | null = null;
   #process: AgentProcess | null = null;
   #fingerprint = "";
+  #namesModel = false;
   /** The process has had no turn yet: it belongs to no conversation. */
   #spare = false;
   /** Resolves when nothing of the last process is left. */
@@ -66,7 +67,7 @@ export class AgentKeeper {
     }
     await this.end();
     const session: SessionStart = saved
-      ? { kind: "resume", id: saved.id, model: saved.model }
+      ? { kind: "resume", id: saved.id, defaultModel: saved.model }
       : { kind: "fresh", id: crypto.randomUUID() };
     return { process: this.#start(plan, session), how: saved ? "resume" : "fresh" };
   }
@@ -76,6 +77,11 @@ export class AgentKeeper {
     if (this.#process) return;
     this.#start(plan, { kind: "fresh", id: crypto.randomUUID() });
     this.#spare = true;
+  }
+
+  /** Remembers the conversation, so that it can be resumed; `model` as the agent says. */
+  remember(id: string, model: string | null): void {
+    this.session.write(id, this.#namesModel ? null : model);
   }
 
   #start(plan: AgentPlan, session: SessionStart): AgentProcess {
@@ -93,6 +99,7 @@ export class AgentKeeper {
     });
     this.#process = process;
     this.#fingerprint = plan.fingerprint;
+    this.#namesModel = plan.model !== null;
     this.log.info("Agent started", { pid: process.pid });
     this.onAgent(process.pid);
     this.#cleaned = process.exit.then(async ({ code, signal }) => {

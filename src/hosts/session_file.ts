@@ -9,6 +9,7 @@ const savedSession = z.object({
   version: z.literal(1),
   agent: z.enum(RUNTIMES),
   id: z.uuid(),
+  /** The agent's default, as far as it is known. */
   model: z.string().max(200).nullable(),
   /** A conversation is found by these two; when one has changed it is another place. */
   workdir: z.string(),

@@ -256,6 +256,28 @@ Deno.test("runSessionHost() resumes in another host, and says when it cannot", a
   await third.close();
 });
 
+Deno.test("runSessionHost() goes back to the agent's default when a message names no model any more", async () => {
+  await using model = await startModel();
+  await using host = await HostHarness.start({ modelUrl: model.url });
+  await host.attach();
+  const env = { ANTHROPIC_BASE_URL: model.url, ANTHROPIC_API_KEY: "k-0123456789" };
+  const bots = [{}, { model: "claude-named" }, {}].map((bot) => ({
+    ...bot,
+    agent_config: { env },
+  }));
+  for (const bot of bots) await host.ended(await host.turn(script(say("ok")), { bot: [bot] }));
+  const [first, named, last] = model.scripted().map(({ body }) => body?.model);
+  assertEquals(named, "claude-named");
+  assertEquals(last, first);
+  await using other = await HostHarness.start({ modelUrl: model.url });
+  await other.attach();
+  for (const bot of bots.slice(1)) {
+    await other.ended(await other.turn(script(say("ok")), { bot: [bot] }));
+  }
+  assertEquals(model.scripted().at(-1)?.body?.model, first);
+  await Promise.all([host.close(), other.close()]);
+});
+
 Deno.test("runSessionHost() goes on without a daemon and tells the next one how far it is", async () => {
   await using model = await startModel();
   await using host = await HostHarness.start({ modelUrl: model.url });

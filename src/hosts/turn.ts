@@ -364,7 +364,7 @@ export class Turn {
 
   #remember(id: string, model: string | null): void {
     try {
-      this.seam.keeper.session.write(id, model);
+      this.seam.keeper.remember(id, model);
     } catch (error) {
       // Only the next resume would miss it; the turn itself goes on.
       this.seam.log.warn("Cannot save the session", { error: errorText(error) });

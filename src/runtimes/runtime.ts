@@ -65,12 +65,19 @@ export interface AgentPlan {
   readonly secrets: readonly string[];
   /** What the person should know of it. @default nothing */
   readonly notes?: readonly string[];
+  /** The model the request names; null: the agent's default. */
+  readonly model: string | null;
 }
 
 /** The conversation a process is to begin or go on with. */
 export type SessionStart =
   | { readonly kind: "fresh"; readonly id: string }
-  | { readonly kind: "resume"; readonly id: string; readonly model: string | null };
+  | {
+    readonly kind: "resume";
+    readonly id: string;
+    /** What the agent's default was here; null: a request has named a model each time. */
+    readonly defaultModel: string | null;
+  };
 
 /** What is started. */
 export interface StartOptions {

@@ -12,7 +12,7 @@ Deno.test("a conversation of Codex goes on in a new process", async () => {
   const first = harness.turn(`My name is Ada ${script({ text: "Hello Ada." })}`);
   await first.outcome();
   const id = first.sessions[0] ?? "";
-  await harness.start({ kind: "resume", id, model: null });
+  await harness.start({ kind: "resume", id, defaultModel: null });
   const second = harness.turn(`And now? ${script({ text: "Still here." })}`);
   const outcome = await second.outcome();
   assert(outcome.kind === "completed", JSON.stringify(outcome));
@@ -33,7 +33,7 @@ Deno.test("a conversation of Codex that is open elsewhere is copied", async () =
     modelUrl: model.url,
     facts: { configDir: harness.facts.configDir },
   });
-  await other.start({ kind: "resume", id, model: null });
+  await other.start({ kind: "resume", id, defaultModel: null });
   const copy = other.turn(`Who am I? ${script({ text: "Ada." })}`);
   const outcome = await copy.outcome();
   assert(outcome.kind === "completed", JSON.stringify(outcome));
@@ -48,7 +48,7 @@ Deno.test("an unknown conversation of Codex is told as such, before anything is 
   await using model = await ResponsesModel.start();
   await using harness = await CodexHarness.create({ modelUrl: model.url });
   for (const id of ["01a1fbef-0000-7000-8000-000000000000", "no-thread"]) {
-    await harness.start({ kind: "resume", id, model: null });
+    await harness.start({ kind: "resume", id, defaultModel: null });
     const turn = harness.turn(script({ text: "No." }));
     assertEquals(await turn.outcome(), { kind: "unknown_session" });
     assertEquals(turn.sessions, []);
@@ -177,10 +177,14 @@ const LOGIN = JSON.stringify({
 });
 
 /** A home of an owner who has configured Codex and logged in. */
-async function ownHome(root: string, modelUrl: string): Promise<Record<string, string>> {
+async function ownHome(
+  root: string,
+  modelUrl: string,
+  head = "",
+): Promise<Record<string, string>> {
   const dir = join(root, "home/.codex");
   await Deno.mkdir(join(dir, "sessions"), { recursive: true });
-  const files = { "config.toml": CONFIG.replace("URL", modelUrl), "auth.json": LOGIN };
+  const files = { "config.toml": head + CONFIG.replace("URL", modelUrl), "auth.json": LOGIN };
   for (const [name, text] of Object.entries(files)) {
     await Deno.writeTextFile(join(dir, name), text, { mode: 0o600 });
   }
@@ -228,10 +232,38 @@ Deno.test("Codex with its owner's login uses their configuration and changes non
     env: { MY_OWN_KEY: "sk-of-the-owner-0123456", HOME: join(harness.root, "home") },
   });
   await harness.process.stop();
-  await other.start({ kind: "resume", id: turn.sessions[0] ?? "", model: null });
+  await other.start({ kind: "resume", id: turn.sessions[0] ?? "", defaultModel: null });
   const again = await other.turn(script({ text: "Again." })).outcome();
   assertEquals(again.kind, "completed", JSON.stringify(again));
   assert(JSON.stringify(model.scripted.at(-1)?.body?.input).includes("Mine."));
+});
+
+Deno.test("Codex goes back to its owner's model when a message names none any more", async () => {
+  await using model = await ResponsesModel.start();
+  const own = (model_id: string) => ({
+    model_config: {
+      model: "openai",
+      api_format: "responses",
+      model_id,
+      runtime_config: { codex: { use_user_config: true } },
+    },
+  });
+  await using harness = await CodexHarness.create({
+    modelUrl: "",
+    request: own(""),
+    facts: { configDir: null },
+    env: { MY_OWN_KEY: "sk-of-the-owner-0123456" },
+  });
+  await ownHome(harness.root, model.url, 'model = "of-the-owner"\n');
+  await harness.start();
+  const named = harness.turn(script({ text: "One." }), {}, own("named"));
+  await named.outcome();
+  const fingerprints = [own("named"), own("other"), own("")].map((m) => harness.plan(m));
+  const [a, b, none] = (await Promise.all(fingerprints)).map(({ fingerprint }) => fingerprint);
+  assertEquals([a === b, a === none], [true, false]);
+  await harness.start({ kind: "resume", id: named.sessions[0] ?? "", defaultModel: null });
+  await harness.turn(script({ text: "Two." })).outcome();
+  assertEquals(model.scripted.map(({ body }) => body?.model), ["named", "of-the-owner"]);
 });
 
 Deno.test("Codex with a key of the request in its owner's home leaves their login alone", async () => {

@@ -76,8 +76,8 @@ export async function buildPlan(
 
 /** The complete arguments of the CLI. */
 export function planArguments(plan: LaunchPlan, start: SessionStart): string[] {
-  // Without an explicit model a resumed conversation loses suffixes such as `[1m]`.
-  const model = plan.model ?? (start.kind === "resume" ? start.model : null);
+  // Without one a resumed conversation has the model of its last turn, and loses suffixes such as `[1m]`.
+  const model = plan.model ?? (start.kind === "resume" ? start.defaultModel ?? "default" : null);
   return [
     ...plan.args,
     ...(model ? ["--model", model] : []),

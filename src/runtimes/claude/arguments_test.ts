@@ -41,8 +41,12 @@ Deno.test("planArguments() names the session and always the model", async () => 
   ]);
   const none = await plan();
   assertEquals(
-    planArguments(none, { kind: "resume", id, model: "m[1m]" }).slice(-4),
+    planArguments(none, { kind: "resume", id, defaultModel: "m[1m]" }).slice(-4),
     ["--model", "m[1m]", "--resume", id],
+  );
+  assertEquals(
+    planArguments(none, { kind: "resume", id, defaultModel: null }).slice(-4),
+    ["--model", "default", "--resume", id],
   );
 });
 

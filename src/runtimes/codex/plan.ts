@@ -89,8 +89,10 @@ export async function buildPlan(
     env,
     files: [],
     secrets: secretsOfEnvironment(env, [...provider.secrets, ...serverSecrets(servers)]),
-    // Each turn names model and effort itself.
-    fingerprint: fingerprintOf([args, thread], env),
+    model,
+    // Each turn names model and effort itself, but a conversation keeps a model that was named once: only a
+    // new process goes back to the owner's.
+    fingerprint: fingerprintOf([args, thread, model === null], env),
     thread: {
       ...thread,
       ...(model !== null && { model }),
