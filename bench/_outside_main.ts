@@ -63,7 +63,9 @@ function arrived({ event, subtaskId, payload }: RecordedEvent): undefined {
 
 // Deno 2.6 rejects a promise of nobody's when it closes a socket whose other end has gone.
 globalThis.addEventListener("unhandledrejection", (event) => {
-  if (event.reason instanceof Deno.errors.BrokenPipe) event.preventDefault();
+  const { reason } = event;
+  const { BrokenPipe, ConnectionReset } = Deno.errors;
+  if (reason instanceof BrokenPipe || reason instanceof ConnectionReset) event.preventDefault();
 });
 await using backend = await startStubBackend({
   record: false,

@@ -85,7 +85,7 @@ export class Supervisor {
   #nextId = 1;
   #lock: DaemonLock | null = null;
   #control: ControlServer | null = null;
-  #adopted: ReturnType<HostManager["adopt"]> | null = null;
+  #prepared: Promise<ToWorker> | null = null;
   #stopping = false;
   #registrations = 0;
 
@@ -154,7 +154,9 @@ export class Supervisor {
   /** Starts the worker and serves until {@link stop} or {@link restart}. */
   async run(): Promise<DaemonEnd> {
     this.#worker.start();
-    this.#adopted = this.#hosts.adopt();
+    this.#prepared = this.#prepare();
+    // Who asks for it meets the error.
+    this.#prepared.catch(() => {});
     this.#control = await ControlServer.open(
       this.#settings.paths.run,
       (cmd) => this.#command(cmd),
@@ -210,24 +212,24 @@ export class Supervisor {
 
   // Worker -----------------------------------------------------------------------------------------
 
+  /** The first message of a new worker; the first worker's was made while it was loading. */
   async #init(): Promise<ToWorker> {
+    const prepared = this.#prepared;
+    this.#prepared = null;
+    if (prepared) return await prepared;
+    this.#hosts.release();
+    return await this.#prepare();
+  }
+
+  async #prepare(): Promise<ToWorker> {
     return {
       t: "init",
       init: workerInit(this.#settings, {
         sandbox: this.#sandbox,
-        hosts: await this.#adoptedOnce(),
+        hosts: await this.#hosts.adopt(),
         workdirs: this.#directories.facts(this.#settings),
       }),
     };
-  }
-
-  /** Hosts for a worker's first message: those found at start, or all live ones after a worker died. */
-  async #adoptedOnce(): ReturnType<HostManager["adopt"]> {
-    const adopted = this.#adopted;
-    this.#adopted = null;
-    if (adopted) return await adopted;
-    this.#hosts.release();
-    return await this.#hosts.adopt();
   }
 
   #onMessage(message: FromWorker): void {

@@ -2,7 +2,6 @@
  * Skills of a task: packages the server has, unpacked into the agent's own skills directory before it
  * starts. What is there already stays as it is; a skill that cannot be had is a note and no error.
  */
-import { unzipSync } from "fflate";
 import * as z from "zod";
 import { errorText, removeIfExists } from "../../platform/mod.ts";
 import { join } from "../../platform/std/path.ts";
@@ -160,7 +159,13 @@ async function ask(job: SkillsJob, path: string, ms: number): Promise<Uint8Array
 }
 
 /** Unpacks the entries below `{name}/` beside their place and moves them there at once. */
-function install({ skillsDir }: SkillsJob, name: string, packed: Uint8Array): void {
+async function install(
+  { skillsDir }: SkillsJob,
+  name: string,
+  packed: Uint8Array,
+): Promise<void> {
+  // Loaded here: the program starts more often than a skill comes.
+  const { unzipSync } = await import("fflate");
   let [files, bytes] = [0, 0];
   const entries = unzipSync(packed, {
     filter({ name: entry, originalSize }) {
