@@ -4,29 +4,22 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { callTool, say, script, type Step } from "../support/model.ts";
-import { base64Around, formsOfSecret, searchTree } from "../support/secret_search.ts";
+import { formsOfSecret, searchTree } from "../support/secret_search.ts";
 import { allProcesses, environmentOf } from "../support/processes.ts";
 import { type ExecutionRequest, executionRequest, STUB_TOKEN } from "../support/stub_backend.ts";
 import { agentPids, type DeviceFixture, LONG, markedPids, until, withDevice } from "./fixture.ts";
 import { withHub } from "./hub_fixture.ts";
-
-/** Each has characters that the usual encodings change. */
-const SECRETS = {
-  api: `sk-ant-api03-Q+/7x"z~('w)=%&-0001`,
-  task: "task/token+with=chars&0002",
-  git: "glpat-Git~Token+/0003==",
-  skill: "skill.identity+token/0004=",
-  tenant: "tenant-header/secret+0005=",
-  proxy: "proxy@pass/word+0006",
-} as const;
-type Name = keyof typeof SECRETS;
-
-const WORDS: Record<string, string> = {};
-for (const [name, secret] of Object.entries(SECRETS)) {
-  const [plain, json, url] = formsOfSecret(secret);
-  Object.assign(WORDS, { [name]: plain, [`${name}Json`]: json, [`${name}Url`]: url });
-  for (const before of [0, 1, 2]) WORDS[`${name}Base${before}`] = base64Around(secret, before);
-}
+import {
+  EVERYTHING,
+  holders,
+  joined,
+  leaks,
+  type Name,
+  requests,
+  SECRETS,
+  WORDS,
+} from "./planted.ts";
+import { exists } from "./workdir_turn.ts";
 
 const DAEMON = {
   HTTPS_PROXY: `http://me:${encodeURIComponent(SECRETS.proxy)}@127.0.0.1:9`,
@@ -53,9 +46,6 @@ function planted({ model }: DeviceFixture, ...steps: Step[]): ExecutionRequest {
   bot!.agent_config.env["default_headers"] = { "x-tenant-key": SECRETS.tenant };
   return request;
 }
-
-/** Everything the model can say of the secrets. */
-const EVERYTHING = Object.keys(WORDS).map((name) => `${name} is ⟦${name}⟧;`).join(" ");
 
 Deno.test("no planted secret is in an event, a journal or a log, in whatever form and pieces it is said", () =>
   withDevice({ env: DAEMON, words: WORDS }, async (fixture) => {
@@ -197,48 +187,3 @@ Deno.test("a hub's key is in no database, log or event in the clear, though the 
     assertEquals(searchTree(world.root, secret, skip), []);
   });
 });
-
-/** Texts of events, put together again as a reader sees them. */
-function joined(
-  events: readonly { event: string; data?: Readonly<Record<string, unknown>> | undefined }[],
-): string {
-  const lanes = new Map<string, string>();
-  for (const { event, data } of events) {
-    const lane = `${event} ${data?.["item_id"] ?? ""}`;
-    if (typeof data?.["delta"] === "string") {
-      lanes.set(lane, (lanes.get(lane) ?? "") + data["delta"]);
-    }
-  }
-  return [...lanes.values()].join("\n");
-}
-
-/** Names of the secrets that are in `text`. */
-function leaks(text: string): Name[] {
-  return (Object.keys(SECRETS) as Name[]).filter((name) =>
-    formsOfSecret(SECRETS[name]).some((form) => text.includes(form))
-  );
-}
-
-/** By variable: the secrets in it. */
-function holders(env: ReadonlyMap<string, string>): Record<string, Name[]> {
-  return Object.fromEntries(
-    [...env].map(([name, value]) => [name, leaks(value)] as const).filter(([, found]) =>
-      found.length > 0
-    ),
-  );
-}
-
-function requests(home: string): string[] {
-  return [...Deno.readDirSync(`${home}/state/runs`)]
-    .map(({ name }) => `${home}/state/runs/${name}/request.sealed`).filter(exists);
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}

@@ -20,7 +20,7 @@ import {
   personText,
 } from "../../src/hub/demo/messages_request.ts";
 import { delay } from "../../src/platform/std/async.ts";
-import { hasScript, type PlainStep, readScript, stepFor } from "./model_script.ts";
+import { hasScript, type PlainStep, readScript, stepFor, withWords } from "./model_script.ts";
 import { RawHttpServer, type RawReply, type RawRequest } from "./raw_http.ts";
 import { Pulse } from "./waiting.ts";
 
@@ -238,7 +238,7 @@ class Model implements LoopbackModel {
     if (holder === undefined || !body.tools?.length) return this.fallback;
     let steps;
     try {
-      steps = readScript(this.#filled(personText(holder)));
+      steps = readScript(withWords(personText(holder), this.words));
     } catch (error) {
       return { status: 400, message: `Unreadable script: ${error}` };
     }
@@ -254,13 +254,6 @@ class Model implements LoopbackModel {
     entry.attempt = this.#attempts.get(key) ?? 0;
     this.#attempts.set(key, entry.attempt + 1);
     return stepFor(step, entry.attempt);
-  }
-
-  #filled(text: string): string {
-    return text.replace(
-      /⟦(\w+)⟧/g,
-      (whole, name: string) => JSON.stringify(this.words[name] ?? whole).slice(1, -1),
-    );
   }
 
   async #play(

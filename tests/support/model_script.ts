@@ -116,3 +116,11 @@ export function stepFor(step: Step, attempt: number): PlainStep {
   if (attempts === undefined) return plain;
   return { ...plain, ...attempts[Math.min(attempt, attempts.length - 1)] };
 }
+
+/** The text with each `⟦name⟧` replaced by what `words` holds under that name, as it stands in JSON. */
+export function withWords(text: string, words: Readonly<Record<string, string>>): string {
+  return text.replace(
+    /⟦(\w+)⟧/g,
+    (whole, name: string) => JSON.stringify(words[name] ?? whole).slice(1, -1),
+  );
+}

@@ -6,6 +6,7 @@ import * as z from "zod";
 import { chunkText } from "../../src/hub/demo/messages_api.ts";
 import { parseJson } from "../../src/platform/mod.ts";
 import { delay } from "../../src/platform/std/async.ts";
+import { withWords } from "./model_script.ts";
 import { RawHttpServer, type RawReply, type RawRequest } from "./raw_http.ts";
 import {
   hasScript,
@@ -57,9 +58,12 @@ export class ResponsesModel {
   readonly #attempts = new Map<string, number>();
   readonly #server = new RawHttpServer((request, reply) => this.#handle(request, reply));
 
+  /** @param words What `⟦name⟧` in a script stands for; may be added to. */
+  private constructor(readonly words: Record<string, string>) {}
+
   /** Starts a model on a free port. */
-  static async start(): Promise<ResponsesModel> {
-    const model = new ResponsesModel();
+  static async start(words: Readonly<Record<string, string>> = {}): Promise<ResponsesModel> {
+    const model = new ResponsesModel({ ...words });
     await model.#server.listen();
     return model;
   }
@@ -136,7 +140,7 @@ export class ResponsesModel {
     entry.prompt = people.findLast((text) => text !== "") ?? "";
     const at = people.findLastIndex(hasScript);
     if (at < 0) return { text: "ok" };
-    const steps = readScript(people[at] ?? "");
+    const steps = readScript(withWords(people[at] ?? "", this.words));
     const answers = input.slice(at + 1).filter(({ role }) =>
       role === undefined || role === "assistant"
     )

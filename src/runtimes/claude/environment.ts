@@ -10,7 +10,8 @@ import {
   secretsOfEnvironment,
 } from "../shared/environment.ts";
 import { resolveSecret } from "../shared/secrets.ts";
-import { forwardKeys, hideProxies } from "./forwarding.ts";
+import { hideProxies } from "../forwarder/mod.ts";
+import { forwardKeys } from "./forwarding.ts";
 import { loginVariables } from "./owner_login.ts";
 import { type GlobalHeaders, mergeHeaderVariables, parseHeaders } from "./headers.ts";
 

@@ -49,24 +49,6 @@ export function forwardKeys(env: Record<string, string>, forward: ForwardSeam): 
   return secrets;
 }
 
-/**
- * Puts addresses of the session into `env` in place of proxies with a password.
- *
- * @returns The addresses that are not in `env` any more.
- */
-export function hideProxies(env: Record<string, string>, forward: ForwardSeam): string[] {
-  const real = { ...env };
-  const hidden: string[] = [];
-  for (const [name, value] of Object.entries(real)) {
-    if (!/^(?:https?|all)_proxy$/i.test(name)) continue;
-    const address = forward.proxy(value, real);
-    if (address === null) continue;
-    env[name] = address;
-    hidden.push(value);
-  }
-  return hidden;
-}
-
 /** The base without a slash at its end; null when requests to it cannot be forwarded. */
 function baseOf(env: Readonly<Record<string, string>>): string | null {
   const url = URL.parse(env["ANTHROPIC_BASE_URL"] || DEFAULT_BASE);

@@ -2,7 +2,8 @@ import { assert, assertEquals } from "../../../tests/support/assert.ts";
 import { executeRequest } from "../../protocol/mod.ts";
 import type { ForwardSeam, Upstream } from "../forwarder/mod.ts";
 import { buildEnvironment } from "./environment.ts";
-import { forwardKeys, hideProxies } from "./forwarding.ts";
+import { hideProxies } from "../forwarder/mod.ts";
+import { forwardKeys } from "./forwarding.ts";
 
 /** Remembers what it was to forward. */
 class FakeForwarder implements ForwardSeam {

@@ -1,6 +1,13 @@
 /** An execution request → what to start: arguments, environment, the thread's settings. Starts nothing. */
-import { AppError, isSecretHeader, isSecretName, MARK_VARIABLE } from "../../platform/mod.ts";
+import {
+  AppError,
+  isSecretHeader,
+  isSecretName,
+  MARK_VARIABLE,
+  secretsInUrl,
+} from "../../platform/mod.ts";
 import type { ExecuteRequest } from "../../protocol/mod.ts";
+import { hideProxies } from "../forwarder/mod.ts";
 import type { AgentPlan, SessionFacts } from "../runtime.ts";
 import { fingerprintOf, secretsOfEnvironment } from "../shared/environment.ts";
 import { usesOwnLogin } from "./agent.ts";
@@ -57,6 +64,8 @@ export async function buildPlan(
   const provider = ownLogin
     ? personalProvider(request, inherited)
     : await managedProvider(request, facts, env, inherited);
+  // Behind what the forwarder itself goes through.
+  const proxies = facts.forward ? hideProxies(env, facts.forward) : [];
   const overrides: (readonly [string, TomlValue])[] = [
     ...QUIET,
     // Codex would delete a login of the owner that is of another kind.
@@ -88,7 +97,11 @@ export async function buildPlan(
     args: [...(model === null ? [] : overrideArgs([["model", model]])), ...args, "app-server"],
     env,
     files: [],
-    secrets: secretsOfEnvironment(env, [...provider.secrets, ...serverSecrets(servers)]),
+    secrets: secretsOfEnvironment(env, [
+      ...provider.secrets,
+      ...serverSecrets(servers),
+      ...proxies.flatMap(secretsInUrl),
+    ]),
     model,
     // Each turn names model and effort itself, but a conversation keeps a model that was named once: only a
     // new process goes back to the owner's.
