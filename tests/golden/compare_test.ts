@@ -140,6 +140,11 @@ const FAULTS: readonly [name: string, change: (events: Received[]) => void, word
     "arguments_summary",
   ],
   [
+    "arguments told too early",
+    (e) => withData(e, 5, { arguments_summary: { c: 1 } }),
+    "arguments_summary is not what came so far",
+  ],
+  [
     "arguments told wrong",
     (e) => withData(e, 6, { arguments_summary: { c: 2 } }),
     "wanted 1, got 2",
