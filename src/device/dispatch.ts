@@ -1,11 +1,5 @@
 /** The life of runs on a device: accept, queue, start, cancel, end, deliver. */
-import {
-  ATTACH_PROTOCOL,
-  type HostCommand,
-  type HostNotice,
-  hostNotice,
-  type JournalWriter,
-} from "../hosts/mod.ts";
+import { ATTACH_PROTOCOL, type HostNotice, hostNotice, type JournalWriter } from "../hosts/mod.ts";
 import { AppError, errorText } from "../platform/mod.ts";
 import {
   type CancelRequest,
@@ -19,12 +13,12 @@ import {
   type ResponseEvent,
   type TaskAnswer,
   type TaskSteer,
-  type WorkdirEvent,
 } from "../protocol/mod.ts";
 import { CancelMarks } from "./cancel_marks.ts";
 import { hostRequest } from "./host_request.ts";
-import type { AdoptedHost, HostStart } from "./messages.ts";
-import { type DeliveryEnd, type OutboxLink, RunDelivery } from "./outbox.ts";
+import type { DispatchSeam, HostState, RunInHost } from "./dispatch_seam.ts";
+import type { AdoptedHost } from "./messages.ts";
+import { type DeliveryEnd, RunDelivery } from "./outbox.ts";
 import { firstEvents } from "./rpc/local_turn.ts";
 import { Run } from "./run.ts";
 import type { RunFile, RunStore } from "./run_store.ts";
@@ -40,43 +34,6 @@ const CANCEL_LIMIT_MS = 15_000;
 /** After a stop's grace: for hosts to write the terminal events, and for their delivery. */
 const ABORT_MS = 5000;
 const DELIVER_MS = 3000;
-
-interface HostState {
-  readonly hostId: string;
-  readonly taskId: number;
-}
-
-/** A run that goes on in a host of the previous daemon. */
-interface RunInHost {
-  readonly hostId: string;
-  readonly asking: number;
-}
-
-/** A host that is attached and ready for a turn. */
-export interface StartedHost extends HostState {
-  readonly where: WorkdirEvent;
-}
-
-/** What the dispatcher needs from the worker around it. */
-export interface DispatchSeam {
-  readonly link: OutboxLink & { beat(): void };
-  /** Asks the supervisor for a host; resolves when it is attached. `onNote`: what that waits for. */
-  startHost(
-    request: Omit<HostStart, "t" | "id">,
-    onNote: (text: string) => void,
-  ): Promise<StartedHost>;
-  sendToHost(hostId: string, command: HostCommand): void;
-  killHost(hostId: string): void;
-  /** A run was accepted, handed to a host, found again or has ended. */
-  changed(run: Run): void;
-  /** Asks for an agent that waits for the next session like that of a host. */
-  keepSpare(like: string): void;
-  log(
-    level: "debug" | "info" | "warn" | "error",
-    message: string,
-    fields?: Record<string, unknown>,
-  ): void;
-}
 
 /** See the module comment. */
 export class Dispatcher {
@@ -230,7 +187,10 @@ export class Dispatcher {
     this.#warmers.started(like, hostId);
   }
 
-  /** A host is gone: its unfinished run gets its one terminal event now. */
+  /**
+   * A host is gone. A run it had not begun (it was about to end when the turn came) goes to another one;
+   * any other unfinished run gets its one terminal event now.
+   */
   hostClosed(hostId: string): void {
     this.#hosts.delete(hostId);
     this.#warmers.closed(hostId);
@@ -239,6 +199,7 @@ export class Dispatcher {
       const { tail, builder } = this.store.summarize(run.id);
       run.delivery.grew(tail);
       if (builder.terminal) this.#ended(run);
+      else if (!this.#draining && run.takeBack(tail)) this.#launch(run);
       else this.#end(run, (b) => run.cancelled ? b.incomplete() : b.error(TEXT.hostGone));
     }
   }
@@ -388,14 +349,16 @@ export class Dispatcher {
 
   #schedule(): void {
     if (this.#draining) return;
-    for (const run of this.#slots.next()) {
-      run.state = "starting";
-      this.#start(run).catch((error) => {
-        if (run.state === "ended") return;
-        this.seam.log("error", "Cannot start a run", { run: run.id, error: errorText(error) });
-        this.#end(run, (b) => b.error(startError(error), "init_error"));
-      });
-    }
+    for (const run of this.#slots.next()) this.#launch(run);
+  }
+
+  #launch(run: Run): void {
+    run.state = "starting";
+    this.#start(run).catch((error) => {
+      if (run.state === "ended") return;
+      this.seam.log("error", "Cannot start a run", { run: run.id, error: errorText(error) });
+      this.#end(run, (b) => b.error(startError(error), "init_error"));
+    });
   }
 
   async #start(run: Run): Promise<void> {
@@ -406,8 +369,7 @@ export class Dispatcher {
     this.#hosts.set(host.hostId, host);
     // Cancelled meanwhile: the host stays for the next turn and ends by itself when none comes.
     if (run.state === "ended") return;
-    run.where = host.where;
-    run.write((b) => b.workdir(host.where));
+    run.placed(host.where);
     this.seam.sendToHost(host.hostId, { cmd: "turn", run: run.handOver(host.hostId), request });
     run.saveHandOver();
     this.seam.changed(run);
@@ -421,8 +383,13 @@ export class Dispatcher {
 
   #cancelInHost(run: Run, hostId: string): void {
     this.seam.sendToHost(hostId, { cmd: "cancel", run: run.id });
+    this.#limitEnd(run, hostId);
+  }
+
+  #limitEnd(run: Run, hostId: string): void {
     run.limit(CANCEL_LIMIT_MS, () => {
-      this.seam.log("warn", "A host did not end a cancelled run in time; ending it", { hostId });
+      if (run.hostId !== hostId) return;
+      this.seam.log("warn", "A host did not end a run in time; ending the host", { hostId });
       this.seam.killHost(hostId);
     });
   }
@@ -435,7 +402,11 @@ export class Dispatcher {
       run.asking = notice.open;
       return;
     }
-    if (notice.notice === "turn_refused") return this.#end(run, (b) => b.error(notice.message));
+    if (notice.notice === "turn_refused") {
+      // The end of a host that is closing is at hand, and the run is taken back then.
+      if (notice.code === "closing") return this.#limitEnd(run, hostId);
+      return this.#end(run, (b) => b.error(notice.message));
+    }
     run.delivery.grew(notice);
     if (!notice.ended) return;
     this.#ended(run);

@@ -2,7 +2,7 @@
  * One run in memory, and who writes its journal: the device until the run is handed to a host, then
  * the host; and the device again when that host is gone, to write the one terminal event.
  */
-import { JournalWriter, type RunSpec } from "../hosts/mod.ts";
+import { type JournalTail, JournalWriter, type RunSpec } from "../hosts/mod.ts";
 import {
   type ExecuteRequest,
   ResponseBuilder,
@@ -11,6 +11,9 @@ import {
 } from "../protocol/mod.ts";
 import type { RunDelivery } from "./outbox.ts";
 import type { RunFile, RunStore } from "./run_store.ts";
+
+/** How often a run is given to another host because its own ended before it began. */
+const MAX_TAKEN_BACK = 2;
 
 export type RunState = "queued" | "starting" | "running" | "ended";
 
@@ -26,6 +29,9 @@ export class Run {
   delivery!: RunDelivery;
   #own: { writer: JournalWriter; builder: ResponseBuilder } | null = null;
   #limit: ReturnType<typeof setTimeout> | null = null;
+  /** Events that were there when a host got the journal. */
+  #handedSeq = 0;
+  #takenBack = 0;
 
   constructor(
     private readonly store: RunStore,
@@ -86,6 +92,7 @@ export class Run {
       created_at: this.file.created_at,
       builder: { ...builder.state },
     };
+    this.#handedSeq = writer.tail.seq;
     writer.close();
     this.#own = null;
     this.file.started = true;
@@ -99,10 +106,39 @@ export class Run {
     this.store.update(this.file);
   }
 
+  /**
+   * Takes the journal back from a host that is gone, if that one has not begun the turn: then nothing has
+   * happened that could happen twice.
+   *
+   * @param tail Of the journal as it is now.
+   */
+  takeBack({ seq }: JournalTail): boolean {
+    if (this.cancelled || !this.request || seq !== this.#handedSeq) return false;
+    if (++this.#takenBack > MAX_TAKEN_BACK) return false;
+    this.state = "starting";
+    this.hostId = null;
+    this.#stopLimit();
+    this.file.started = false;
+    this.store.update(this.file);
+    return true;
+  }
+
+  /** Tells where it works, once. */
+  placed(where: WorkdirEvent): void {
+    if (JSON.stringify(this.where) === JSON.stringify(where)) return;
+    this.where = where;
+    this.write((b) => b.workdir(where));
+  }
+
   /** No more events follow. */
   ended(): void {
     this.state = "ended";
+    this.#stopLimit();
+  }
+
+  #stopLimit(): void {
     if (this.#limit !== null) clearTimeout(this.#limit);
+    this.#limit = null;
   }
 
   #append(build: (builder: ResponseBuilder) => ResponseEvent[], sync: boolean): void {

@@ -23,7 +23,8 @@ import {
   TO_DEVICE,
   type WorkdirFacts,
 } from "../protocol/mod.ts";
-import { Dispatcher, type StartedHost } from "./dispatch.ts";
+import { Dispatcher } from "./dispatch.ts";
+import type { StartedHost } from "./dispatch_seam.ts";
 import { Link } from "./link.ts";
 import type { FromWorker, HostStart, ToWorker, WorkerInit } from "./messages.ts";
 import { LocalTasks } from "./rpc/local_tasks.ts";

@@ -1,6 +1,7 @@
 /** Turns on a device, with the real Claude CLI. */
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { callTool, say, script } from "../support/model.ts";
+import { poll } from "../support/waiting.ts";
 import { agentPids, LONG, markedPids, until, withDevice, workdirOf } from "./fixture.ts";
 
 Deno.test("a text turn streams and completes with what the model said", () =>
@@ -163,3 +164,43 @@ function exists(path: string): boolean {
     throw error;
   }
 }
+
+Deno.test("a task right after its close-session runs, in a session of its own", () =>
+  withDevice({}, async ({ backend, request }) => {
+    const first = request(script(say("one")));
+    backend.execute(first);
+    assertEquals((await backend.waitTerminal(first.subtask_id, LONG)).status, "COMPLETED");
+    for (const text of ["two", "three", "four"]) {
+      backend.closeSession(first.task_id);
+      const next = { ...request(script(say(text))), task_id: first.task_id };
+      backend.execute(next);
+      const done = await backend.waitTerminal(next.subtask_id, LONG);
+      assertEquals([done.status, done.finalText, done.terminals.length], ["COMPLETED", text, 1]);
+      const told = backend.eventsOf(next.subtask_id).map(({ event }) => event);
+      assertEquals(told.filter((event) => event === "response.workdir").length, 1);
+    }
+  }));
+
+Deno.test("a turn whose host is killed before it began goes to another one, but not for ever", () =>
+  withDevice({}, async ({ backend, request, world }) => {
+    /** Kills the host of the one agent there is. */
+    const kill = async () => {
+      const pid = await poll(() => agentPids(world)[0], LONG, () => "an agent");
+      const host = world.processes().find(({ command }) => command.endsWith(" __host"));
+      Deno.kill(host!.pid, "SIGKILL");
+      await until(() => !agentPids(world).includes(pid), "the agent's end");
+    };
+    const turn = request(script(say("done", { delayMs: 1500 })));
+    backend.execute(turn);
+    await kill();
+    const done = await backend.waitTerminal(turn.subtask_id, LONG);
+    assertEquals([done.status, done.finalText, done.terminals.length], ["COMPLETED", "done", 1]);
+    backend.closeSession(turn.task_id);
+    await until(() => agentPids(world).length === 0, "the agent's end");
+    const other = request(script(say("never", { delayMs: 60_000 })));
+    backend.execute(other);
+    for (let i = 0; i < 3; i++) await kill();
+    const failed = await backend.waitTerminal(other.subtask_id, LONG);
+    assertEquals([failed.status, failed.terminals.length], ["FAILED", 1]);
+    assertMatch(failed.error, /ended unexpectedly/);
+  }));
