@@ -21,6 +21,7 @@ import {
   type ExecuteRequest,
   executeRequest,
   localEnvelope,
+  OpenTools,
   TERMINAL_EVENTS,
 } from "../protocol/mod.ts";
 import { JournalReader, type JournalTail, JournalWriter } from "../hosts/mod.ts";
@@ -143,6 +144,7 @@ export class RunStore {
       tool_index: 1,
       terminal: false,
     };
+    const tools = new OpenTools();
     const tail: JournalTail = { seq: 0, bytes: 0 };
     let reader: JournalReader;
     try {
@@ -159,6 +161,7 @@ export class RunStore {
       ) {
         for (const { s, e, d } of records) {
           tail.seq = s;
+          tools.note(e, d);
           if (
             e === "response.output_text.delta" && typeof d["delta"] === "string"
           ) {
@@ -171,7 +174,7 @@ export class RunStore {
     } finally {
       reader.close();
     }
-    return { tail, builder };
+    return { tail, builder: { ...builder, open_tools: tools.list } };
   }
 
   /** How far delivery to a server without sequence numbers has come. */

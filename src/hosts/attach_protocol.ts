@@ -7,7 +7,7 @@
  * daemon reads the journal from its own cursor. So live delivery and recovery are the same path.
  */
 import * as z from "zod";
-import { executeRequest, inputAdded, taskAnswer } from "../protocol/mod.ts";
+import { executeRequest, inputAdded, openTool, taskAnswer } from "../protocol/mod.ts";
 import { RUNTIMES } from "../runtimes/mod.ts";
 
 export const ATTACH_PROTOCOL = "wegent-session-host";
@@ -44,6 +44,7 @@ export const runSpec = z.looseObject({
     text_offset: z.number().int().nonnegative(),
     tool_index: z.number().int().positive(),
     terminal: z.boolean(),
+    open_tools: z.array(openTool).optional(),
   }),
 });
 export type RunSpec = z.infer<typeof runSpec>;

@@ -6,7 +6,10 @@
  * and nothing after it.
  */
 import * as z from "zod";
+import { parseJson } from "../platform/mod.ts";
+import { boundedJson, boundedSummary, cutText, splitText } from "./frame_text.ts";
 import { MAX_DELTA_UNITS, MAX_EVENT_UNITS } from "./limits.ts";
+import { type OpenTool, OpenTools } from "./open_tools.ts";
 import type { PermissionRequested, PermissionResolved } from "./permission.ts";
 import type { InputAdded } from "./steer.ts";
 
@@ -57,6 +60,8 @@ export interface BuilderState {
   /** Index the next tool gets. */
   tool_index: number;
   terminal: boolean;
+  /** Tools that have begun and not ended. @default none */
+  open_tools?: OpenTool[] | undefined;
 }
 
 /** Facts of a successful end. */
@@ -101,18 +106,23 @@ export function newResponseId(): string {
  * Builds the response events of one run in the exact shapes of the wire.
  *
  * Methods return the events to emit (several where a text is too long for one frame). After the
- * terminal event every method returns an empty list: a late answer can never follow it.
+ * terminal event every method returns an empty list: a late answer can never follow it. A run that does not
+ * complete first ends the tools it has open: nobody would show them as anything but running.
  */
 export class ResponseBuilder {
-  #state: BuilderState;
+  #state: Omit<BuilderState, "open_tools">;
+  readonly #tools: OpenTools;
 
   constructor(readonly run: RunIdentity, state?: BuilderState) {
-    this.#state = state ? { ...state } : { text_offset: 0, tool_index: 1, terminal: false };
+    const { open_tools, ...rest } = state ?? { text_offset: 0, tool_index: 1, terminal: false };
+    this.#state = rest;
+    this.#tools = new OpenTools(open_tools);
   }
 
   /** A copy of the builder's place in the run. */
   get state(): BuilderState {
-    return { ...this.#state };
+    const { list } = this.#tools;
+    return { ...this.#state, ...(list.length > 0 && { open_tools: list }) };
   }
 
   get ended(): boolean {
@@ -378,7 +388,7 @@ export class ResponseBuilder {
 
   /** Terminal: the run was cancelled or its session closed. */
   incomplete(reason = "cancelled"): ResponseEvent[] {
-    return this.#close("response.incomplete", {
+    return this.#break("response.incomplete", {
       response: {
         id: this.run.response_id,
         object: "response",
@@ -391,7 +401,7 @@ export class ResponseBuilder {
 
   /** Terminal: the run failed; `message` is shown to the reader as it is. */
   error(message: string, code: ErrorCode = "execution_error"): ResponseEvent[] {
-    return this.#close("error", { code, message: cutText(message, 4000) });
+    return this.#break("error", { code, message: cutText(message, 4000) });
   }
 
   #response(status: string): Record<string, unknown> {
@@ -405,7 +415,17 @@ export class ResponseBuilder {
   }
 
   #open(event: string, data: Record<string, unknown>): ResponseEvent[] {
-    return this.#state.terminal ? [] : [{ event, data: { type: event, ...data } }];
+    if (this.#state.terminal) return [];
+    this.#tools.note(event, data);
+    return [{ event, data: { type: event, ...data } }];
+  }
+
+  #break(event: string, data: Record<string, unknown>): ResponseEvent[] {
+    const ends = this.#tools.list.flatMap(({ id, name, arguments: text }) => {
+      const args = parseJson(text);
+      return this.toolEnded(id, name, isObject(args) ? args : {}, "The turn was ended first", true);
+    });
+    return [...ends, ...this.#close(event, data)];
   }
 
   #close(event: string, data: Record<string, unknown>): ResponseEvent[] {
@@ -415,62 +435,10 @@ export class ResponseBuilder {
   }
 }
 
-/**
- * Splits `text` into parts whose JSON form stays below `max` units each, never between the halves
- * of a surrogate pair. An empty text has no parts.
- */
-export function splitText(text: string, max: number): string[] {
-  if (text.length === 0) return [];
-  const parts: string[] = [];
-  for (let start = 0; start < text.length;) {
-    let end = Math.min(start + max, text.length);
-    while (
-      end - start > 1 && JSON.stringify(text.slice(start, end)).length > max * 2
-    ) {
-      end = start + Math.floor((end - start) / 2);
-    }
-    if (
-      end < text.length && isHighSurrogate(text.charCodeAt(end - 1)) &&
-      end - start > 1
-    ) end--;
-    parts.push(text.slice(start, end));
-    start = end;
-  }
-  return parts;
-}
-
-function isHighSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit <= 0xdbff;
-}
-
-/** `text`, or its first part and a note saying how much is missing when its JSON form is too long. */
-export function cutText(text: string, max: number): string {
-  const head = splitText(text, max)[0] ?? "";
-  if (head.length === text.length) return text;
-  return `${head}\n… (${text.length - head.length} more characters left out)`;
-}
-
 function mcpItem({ id, name, server }: McpCall) {
   return { type: "mcp_call", id, name, server_label: server };
 }
 
-/** The arguments as JSON text; cut at the frame limit, where the text is no longer valid JSON. */
-function boundedJson(args: Readonly<Record<string, unknown>>): string {
-  return cutText(JSON.stringify(args), MAX_DELTA_UNITS);
-}
-
-/** The arguments themselves, or each string in them cut when the whole would not fit a frame. */
-function boundedSummary(
-  args: Record<string, unknown>,
-): Record<string, unknown> {
-  if (JSON.stringify(args).length <= MAX_DELTA_UNITS) return args;
-  return Object.fromEntries(
-    Object.entries(args).slice(0, 50).map(([key, value]) => [
-      key.slice(0, 200),
-      cutText(
-        typeof value === "string" ? value : JSON.stringify(value) ?? "null",
-        2000,
-      ),
-    ]),
-  );
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

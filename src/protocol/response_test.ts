@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "../../tests/support/assert.ts";
 import { MAX_FRAME_UNITS } from "./limits.ts";
-import { cutText, newResponseId, ResponseBuilder, splitText, TERMINAL_EVENTS } from "./response.ts";
+import { cutText, splitText } from "./frame_text.ts";
+import { newResponseId, ResponseBuilder, TERMINAL_EVENTS } from "./response.ts";
 
 const RUN = {
   task_id: 9001,
@@ -237,4 +238,36 @@ Deno.test("cutText() says how much is missing", () => {
 
 Deno.test("newResponseId() is resp_ and 24 hex digits", () => {
   assert(/^resp_[0-9a-f]{24}$/.test(newResponseId()));
+});
+
+Deno.test("ResponseBuilder ends what is open before a run that does not complete", () => {
+  const b = new ResponseBuilder(RUN);
+  b.toolStarted("t1", "Bash");
+  b.toolArguments("t1", { command: "sleep 9" });
+  b.toolCalled("t2", "Read", { file_path: "/x" });
+  b.toolEnded("t2", "Read", { file_path: "/x" }, "read", false);
+  b.toolStarted("t3", "Write");
+  // Another process goes on with it.
+  const next = new ResponseBuilder(RUN, b.state);
+  const events = next.error("gone");
+  assertEquals(events.map(({ event, data }) => [event, data["output_index"]]), [
+    ["response.function_call_arguments.done", 2],
+    ["response.output_item.done", 2],
+    ["response.function_call_arguments.done", 3],
+    ["response.output_item.done", 3],
+    ["error", undefined],
+  ]);
+  assertEquals(events[1]?.data["item"], {
+    type: "function_call",
+    id: "t1",
+    call_id: "t1",
+    name: "Bash",
+    arguments: '{"command":"sleep 9"}',
+    status: "failed",
+    output: "The turn was ended first",
+  });
+  assertEquals((events[3]?.data["item"] as Record<string, unknown>)["arguments"], "{}");
+  assertEquals(b.incomplete().length, 5);
+  const fine = new ResponseBuilder(RUN, { ...next.state, terminal: false });
+  assertEquals(fine.completed({ text: "" }).length, 1);
 });

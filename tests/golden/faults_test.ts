@@ -1,8 +1,8 @@
 /** Faults of the model's server and of the agent: what a backend receives when something breaks. */
 import { assertEquals } from "../support/assert.ts";
-import { say, script as claude } from "../support/model.ts";
+import { callTool, say, script as claude } from "../support/model.ts";
 import { script as codex } from "../support/responses_model.ts";
-import { inText, signalAgent } from "./cues.ts";
+import { inCommand, inText, signalAgent } from "./cues.ts";
 import { Stage } from "./stage.ts";
 
 const stage = new Stage();
@@ -77,7 +77,8 @@ stage.test("a stream that breaks in the text ends the turn with an error behind 
 });
 stage.test("a stream that breaks before its text is asked for again", {
   golden: "claude/broken_before_text",
-  prompt: claude(say(TEXT, { attempts: [{ cutAfter: 0 }, { text: TEXT }] })),
+  // The first one cuts the connection that was opened early: what comes on a new one instead is no retry yet.
+  prompt: claude(say(TEXT, { attempts: [{ cutAfter: 0 }, { cutAfter: 0 }, { text: TEXT }] })),
   env: TWICE,
 });
 stage.test("an error in the stream ends the turn with an error behind the text", {
@@ -113,4 +114,17 @@ stage.test(
   },
   { golden: "codex/after_crash", prompt: codex({ text: "Back.", phase: "final_answer" }) },
 );
+stage.test("a tool that runs when its agent dies is ended before the error", {
+  golden: "claude/crash_in_tool",
+  prompt: claude(callTool("Bash", { command: "touch started; sleep 300" }), say("never")),
+  cues: [inCommand((turn) => signalAgent(turn, "SIGKILL"))],
+});
+stage.test("a command that runs when its agent dies is ended before the error", {
+  golden: "codex/crash_in_tool",
+  prompt: codex(
+    { tools: [{ name: "exec_command", input: { cmd: "touch started; sleep 300" } }] },
+    { text: "never" },
+  ),
+  cues: [inCommand((turn) => signalAgent(turn, "SIGKILL"))],
+});
 stage.close();

@@ -5,7 +5,8 @@ if [[ $1 == --version ]]; then
   echo "2.1.197 (Claude Code)"
   exit
 fi
-read -r prompt
+# The session is introduced first; a question without an answer is nothing to wait for.
+while read -r prompt && [[ $prompt != *'"type":"user"'* ]]; do :; done
 echo '{"type":"system","subtype":"init","session_id":"11111111-1111-4111-8111-111111111111"}'
 if [[ $prompt == *aborted* ]]; then
   cat <<'LINES'
