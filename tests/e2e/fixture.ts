@@ -31,6 +31,8 @@ export interface FixtureOptions {
   readonly stub?: StubOptions;
   /** What the model says for `⟦name⟧` in a script. */
   readonly words?: Readonly<Record<string, string>>;
+  /** Whether a connection to Claude's model serves more than one request. @default true */
+  readonly keepAlive?: boolean;
   /** Environment of the daemon beside the connection. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -64,7 +66,9 @@ export async function startDevice(
   options: FixtureOptions,
   stack: AsyncDisposableStack,
 ): Promise<DeviceFixture> {
-  const model = stack.use(await startModel({ words: options.words ?? {} }));
+  const model = stack.use(
+    await startModel({ words: options.words ?? {}, keepAlive: options.keepAlive ?? true }),
+  );
   const backend = stack.use(await startStubBackend({ syncCapabilities: false, ...options.stub }));
   const world = stack.use(await createWorld());
   const binary = await claudeBinary();

@@ -6,6 +6,8 @@ import { inCommand, inText, signalAgent } from "./cues.ts";
 import { Stage } from "./stage.ts";
 
 const stage = new Stage();
+/** Some versions of Deno send a request again when a connection that was used before breaks. */
+const fresh = new Stage({ keepAlive: false });
 
 /** The CLI tries a second time. */
 const TWICE = { CLAUDE_CODE_MAX_RETRIES: "1" };
@@ -75,10 +77,9 @@ stage.test("a stream that breaks in the text ends the turn with an error behind 
   prompt: claude(say(TEXT, { chunks: 5, cutAfter: 3 })),
   env: TWICE,
 });
-stage.test("a stream that breaks before its text is asked for again", {
+fresh.test("a stream that breaks before its text is asked for again", {
   golden: "claude/broken_before_text",
-  // The first one cuts the connection that was opened early: what comes on a new one instead is no retry yet.
-  prompt: claude(say(TEXT, { attempts: [{ cutAfter: 0 }, { cutAfter: 0 }, { text: TEXT }] })),
+  prompt: claude(say(TEXT, { attempts: [{ cutAfter: 0 }, { text: TEXT }] })),
   env: TWICE,
 });
 stage.test("an error in the stream ends the turn with an error behind the text", {

@@ -96,13 +96,16 @@ export interface ModelOptions {
   readonly port?: number;
   /** By name: what the model says for `⟦name⟧` in a script, so that a prompt need not hold it. */
   readonly words?: Readonly<Record<string, string>>;
+  /** Whether a connection serves more than one request. @default true */
+  readonly keepAlive?: boolean;
 }
 
 /** Starts a loopback model. */
 export async function startModel(
   options: ModelOptions = {},
 ): Promise<LoopbackModel> {
-  const model = new Model(options.fallback ?? { text: "ok" }, { ...options.words });
+  const { fallback = { text: "ok" }, words = {}, keepAlive = true } = options;
+  const model = new Model(fallback, { ...words }, keepAlive);
   await model.listen(options.port ?? 0);
   return model;
 }
@@ -111,12 +114,15 @@ class Model implements LoopbackModel {
   readonly log: LoggedRequest[] = [];
   #pulse = new Pulse();
   #attempts = new Map<string, number>();
-  #server = new RawHttpServer((request, reply) => this.#handle(request, reply));
+  readonly #server: RawHttpServer;
 
   constructor(
     readonly fallback: PlainStep,
     readonly words: Record<string, string>,
-  ) {}
+    keepAlive: boolean,
+  ) {
+    this.#server = new RawHttpServer((request, reply) => this.#handle(request, reply), keepAlive);
+  }
 
   get url(): string {
     return this.#server.url;

@@ -31,9 +31,10 @@ export class RawHttpServer {
   #failures: unknown[] = [];
   url = "";
 
-  constructor(handler: RawHandler) {
+  /** @param keepAlive Whether a connection serves more than one request. */
+  constructor(handler: RawHandler, keepAlive = true) {
     this.#server = net.createServer((socket: Socket) => {
-      const connection = new Connection(socket);
+      const connection = new Connection(socket, keepAlive);
       const served = connection.serve(handler)
         .catch((error) => void this.#failures.push(error))
         .finally(() => {
@@ -78,7 +79,7 @@ export class RawReply {
   #chunked = false;
   ended = false;
 
-  constructor(readonly socket: Socket) {}
+  constructor(readonly socket: Socket, private readonly keepAlive: boolean) {}
 
   /** Aborts when the client goes away or the connection is dropped. */
   get gone(): AbortSignal {
@@ -126,7 +127,8 @@ export class RawReply {
   }
 
   #head(status: number, headers: Record<string, string>): void {
-    const lines = Object.entries(headers).map(([k, v]) => `${k}: ${v}\r\n`);
+    const all = this.keepAlive ? headers : { ...headers, connection: "close" };
+    const lines = Object.entries(all).map(([k, v]) => `${k}: ${v}\r\n`);
     this.socket.write(`HTTP/1.1 ${status} Status\r\n${lines.join("")}\r\n`);
   }
 }
@@ -143,7 +145,7 @@ class Connection {
   #closed = false;
   #reply: RawReply | undefined;
 
-  constructor(readonly socket: Socket) {
+  constructor(readonly socket: Socket, private readonly keepAlive: boolean) {
     socket.setNoDelay(true);
     socket.on("data", (part: Uint8Array) => {
       this.#buffer = joined(this.#buffer, part);
@@ -163,10 +165,11 @@ class Connection {
     for (;;) {
       const request = await this.#request();
       if (request === undefined) return;
-      const reply = this.#reply = new RawReply(this.socket);
+      const reply = this.#reply = new RawReply(this.socket, this.keepAlive);
       if (this.#closed) reply.leave();
       await handler(request, reply);
-      if (!reply.ended) {
+      if (reply.ended && !this.keepAlive) this.socket.end();
+      if (!reply.ended || !this.keepAlive) {
         await this.#until(() => this.#closed || undefined);
         return;
       }
