@@ -1,67 +1,90 @@
-/** Codex without a device around it: from the prompt to its first text, in new and live conversations. */
+/** Codex: from `task:execute` to its first text, and the app server by itself, spoken to over its pipes. */
+import { codexBinary } from "../tests/support/codex_cli.ts";
 import { CodexHarness, type RunningTurn } from "../tests/support/codex_harness.ts";
+import type { ExecutionRequest } from "../tests/support/execution_request.ts";
 import { ResponsesModel, script } from "../tests/support/responses_model.ts";
+import { Device, pause, requestTo } from "./_device.ts";
 import { atMost, type Figure, median, summary } from "./_figure.ts";
 
 const FRESH = 7;
 const FOLLOW_UPS = 15;
-const PROMPT = `Say it ${script({ text: "Good. ".repeat(20), chunkSize: 6, gapMs: 2 })}`;
-
-/** Times of one turn in milliseconds from the prompt, and how many pieces its text came in. */
-interface Times {
-  first: number;
-  pieces: number;
-}
+const REST_MS = 300;
+const PIECES = 20;
+const PROMPT = `Say it ${script({ text: "Good. ".repeat(PIECES), chunkSize: 6, gapMs: 2 })}`;
+const KEY = "sk-codex-0123456789abcdef";
 
 export async function codex(): Promise<Figure[]> {
   await using model = await ResponsesModel.start();
+  await using device = await Device.start({ env: { CODEX_BINARY: await codexBinary() } });
   await using harness = await CodexHarness.create({ modelUrl: model.url });
-  const cold: number[] = [];
-  const resumed: number[] = [];
-  const warm: number[] = [];
-  const follow: number[] = [];
-  const models: number[] = [];
-  let pieces = 0;
-  let id = "";
+  const turn = async (taskId?: number) => {
+    const times = await device.outside.turn(requestOf(model.url, taskId));
+    await pause(REST_MS);
+    return times;
+  };
+  // The very first host finds out the CLI's version.
+  await turn(1);
+  const fresh: number[] = [];
+  const freshAlone: number[] = [];
   for (let i = 0; i < FRESH; i++) {
     const at = performance.now();
     await harness.start();
-    const turn = harness.turn(PROMPT);
-    cold.push((await timesOf(turn, at)).first);
-    id = turn.sessions[0] ?? "";
-    const again = performance.now();
-    await harness.start({ kind: "resume", id, defaultModel: null });
-    resumed.push((await timesOf(harness.turn(PROMPT), again)).first);
-    await harness.start();
-    // The thread opens by itself.
-    if (!await harness.process.settle(10_000)) throw new Error("The thread did not open");
-    warm.push((await timesOf(harness.turn(PROMPT))).first);
+    freshAlone.push(await firstText(harness.turn(PROMPT), at));
+    await pause(REST_MS);
+    fresh.push((await turn()).firstText);
   }
+  const follow: number[] = [];
+  const followAlone: number[] = [];
+  const models: number[] = [];
+  let pieces = 0;
   for (let i = 0; i < FOLLOW_UPS; i++) {
     models.push(await modelTime(model.url));
-    const times = await timesOf(harness.turn(PROMPT));
-    follow.push(times.first);
-    pieces = times.pieces;
+    followAlone.push(await firstText(harness.turn(PROMPT)));
+    await pause(REST_MS);
+    const times = await turn(1);
+    follow.push(times.firstText);
+    pieces = times.texts;
   }
   const own = median(models);
-  const over = summary(follow.map((value) => value - own));
   const note = `the model itself needs ${own.toFixed(1)} ms; the answer came in ${pieces} pieces`;
   return [
-    { name: "codex.first-text.fresh", unit: "ms", ...summary(cold) },
-    { name: "codex.first-text.resumed", unit: "ms", ...summary(resumed) },
-    { name: "codex.first-text.waiting-process", unit: "ms", goal: atMost(80), ...summary(warm) },
-    { name: "codex.first-text.follow-up", unit: "ms", goal: atMost(40), ...summary(follow) },
-    { name: "codex.first-text.follow-up.over-model", unit: "ms", ...over, note },
+    {
+      name: "codex.first-text.fresh",
+      unit: "ms",
+      peer: { name: "the app server started by itself", value: median(freshAlone) },
+      ...summary(fresh),
+    },
+    {
+      name: "codex.first-text.follow-up",
+      unit: "ms",
+      goal: atMost(40),
+      peer: { name: "the live app server spoken to by itself", value: median(followAlone) },
+      ...summary(follow),
+      note,
+    },
   ];
 }
 
-async function timesOf(turn: RunningTurn, from = performance.now()): Promise<Times> {
+/** A request for Codex with a model at `url`. */
+function requestOf(url: string, taskId?: number): ExecutionRequest {
+  return {
+    ...requestTo(url, PROMPT, taskId),
+    model_config: {
+      model: "openai",
+      api_format: "responses",
+      model_id: "gpt-test",
+      base_url: url,
+      api_key: KEY,
+    },
+  };
+}
+
+async function firstText(turn: RunningTurn, from = performance.now()): Promise<number> {
   await turn.until(({ event }) => event === "response.output_text.delta");
   const first = performance.now() - from;
   const outcome = await turn.outcome();
   if (outcome.kind !== "completed") throw new Error(`The turn ended: ${JSON.stringify(outcome)}`);
-  const deltas = turn.events.filter(({ event }) => event === "response.output_text.delta");
-  return { first, pieces: deltas.length };
+  return first;
 }
 
 /** Milliseconds a plain client waits for the model's first piece of text. */

@@ -55,7 +55,7 @@ export async function firstText(): Promise<Figure[]> {
     {
       name: "first-text.follow-up.over-model",
       unit: "ms",
-      goal: atMost(40),
+      goal: atMost(20),
       peer: { name: "the live CLI over the model", value: median(direct) - own },
       ...summary(follow.map((value) => value - own)),
       note: `the model itself needs ${own.toFixed(1)} ms`,

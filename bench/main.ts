@@ -24,6 +24,7 @@ const FIGURES: Readonly<Record<string, () => Promise<Measure>>> = {
   "idle-cpu": async () => (await import("./idle_cpu.ts")).idleCpu,
   memory: async () => (await import("./memory.ts")).memory,
   resolve: async () => (await import("./resolve.ts")).resolve,
+  forwarder: async () => (await import("./forwarder.ts")).forwarder,
 };
 
 /**

@@ -154,7 +154,7 @@ stage.close();
 
 /** Images the agent's model was sent with the turn's prompt, as type and base64. */
 function imagesSeen({ cast, agent, request }: LiveTurn): string[] {
-  const script = JSON.stringify(request["prompt"]).match(/@@.*@@/)?.[0] ?? "no script";
+  const script = JSON.stringify(request["prompt"]).match(/%%.*%%/)?.[0] ?? "no script";
   const bodies = agent === "claude" ? cast.model.scripted() : cast.responses.scripted;
   const body = bodies.findLast(({ body }) => JSON.stringify(body).includes(script))?.body;
   const text = JSON.stringify(body) ?? "";

@@ -1,6 +1,7 @@
 /**
- * What the loopback model is told to do: a list of steps as JSON between `@@` marks in the user's text,
- * `@@[{"text":"go","tools":[…]},{"text":"done"}]@@`. The n-th step answers the n-th request of the turn.
+ * What the loopback model is told to do: a list of steps as JSON between `%%` marks in the user's text,
+ * `%%[{"text":"go","tools":[…]},{"text":"done"}]%%`. The n-th step answers the n-th request of the turn.
+ * The marks mean nothing to an agent: `@` would have it look for a file.
  */
 import { z } from "zod";
 
@@ -64,7 +65,7 @@ export type PlainStep = z.input<typeof plainStep>;
 /** One answer, possibly different from attempt to attempt. */
 export type Step = z.input<typeof step>;
 
-const SCRIPT = /@@(\[[\s\S]*?\])@@/g;
+const SCRIPT = /%%(\[[\s\S]*?\])%%/g;
 
 /**
  * Text for a prompt that makes the loopback model answer with these steps.
@@ -73,8 +74,8 @@ const SCRIPT = /@@(\[[\s\S]*?\])@@/g;
  */
 export function script(...steps: Step[]): string {
   const json = JSON.stringify(scriptSchema.parse(steps))
-    .replaceAll("@@", "@\\u0040");
-  return `@@${json}@@`;
+    .replaceAll("%%", "%\\u0025");
+  return `%%${json}%%`;
 }
 
 /** A step that says `text`. */

@@ -6,7 +6,7 @@ import { callTool, say, script, startModel, type Step } from "./model.ts";
 import { readScript, stepFor } from "./model_script.ts";
 
 Deno.test("script() and readScript() are inverse, also for text with marks", () => {
-  const steps: Step[] = [say("a@@b\n😀", { chunks: 2 }), callTool("X", {})];
+  const steps: Step[] = [say("a%%b\n😀", { chunks: 2 }), callTool("X", {})];
   assertEquals(readScript(`do ${script(...steps)} now`), steps);
 });
 
@@ -54,7 +54,7 @@ Deno.test("startModel() streams text to the real CLI and logs what it sent", asy
   assertEquals(request?.headers["x-api-key"], "test-key");
   assert(request, "no scripted request");
   assert(request.session !== "");
-  assertStringIncludes(request.prompt, "@@");
+  assertStringIncludes(request.prompt, "%%");
 });
 
 Deno.test("startModel() runs a tool round that writes a file", async () => {

@@ -1,5 +1,5 @@
 /**
- * What the loopback Responses model is told to do: a list of steps as JSON between `@@` marks in the
+ * What the loopback Responses model is told to do: a list of steps as JSON between `%%` marks in the
  * user's text. The n-th step answers the n-th request of the turn; see `responses_model.ts`.
  */
 import * as z from "zod";
@@ -71,7 +71,7 @@ export type PlainStep = z.input<typeof plainStep>;
 /** One answer, possibly different from attempt to attempt. */
 export type Step = z.input<typeof step>;
 
-const SCRIPT = /@@(\[[\s\S]*?\])@@/g;
+const SCRIPT = /%%(\[[\s\S]*?\])%%/g;
 
 /**
  * Text for a prompt that makes the model answer with these steps.
@@ -79,7 +79,7 @@ const SCRIPT = /@@(\[[\s\S]*?\])@@/g;
  * @throws {Error} If a step has an unknown field.
  */
 export function script(...steps: Step[]): string {
-  return `@@${JSON.stringify(scriptSchema.parse(steps)).replaceAll("@@", "@\\u0040")}@@`;
+  return `%%${JSON.stringify(scriptSchema.parse(steps)).replaceAll("%%", "%\\u0025")}%%`;
 }
 
 /** Whether `text` carries a script. */
