@@ -2,7 +2,9 @@
 import { join } from "../../src/platform/std/path.ts";
 import { KeyForwarder } from "../../src/runtimes/forwarder/mod.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
-import { CodexHarness, KEY, type RunningTurn } from "../support/codex_harness.ts";
+import { CodexHarness, golden, KEY, type RunningTurn } from "../support/codex_harness.ts";
+import { stdioServer } from "../support/mcp_server.ts";
+import { environmentOf } from "../support/processes.ts";
 import { ResponsesModel, script } from "../support/responses_model.ts";
 
 Deno.test("a conversation of Codex goes on in a new process", async () => {
@@ -154,6 +156,35 @@ Deno.test("a command of Codex does not find the key in its environment, but the 
   assert(!said.includes(KEY), said);
   assert(said.includes(`WEGENT_AGENT_MARK=${harness.mark}`), said);
 });
+
+Deno.test("commands and MCP servers of Codex find the certificates Codex itself is spared", async () => {
+  await using model = await ResponsesModel.start();
+  const said = async (servers: Record<string, unknown>, env: Record<string, string> = {}) => {
+    const request = { bot: [{ id: 1, mcp_servers: servers }] };
+    await using harness = await CodexHarness.create({ modelUrl: model.url, request, env });
+    const { pid } = await harness.start();
+    const own = environmentOf(pid).get("SSL_CERT_FILE");
+    const input = { text: "SSL_CERT_FILE" };
+    const turn = harness.turn(script(
+      { tools: [{ name: "exec_command", input: { cmd: "echo ${SSL_CERT_FILE-unset}" } }] },
+      { tools: [{ name: "variable", namespace: "mcp__test", input }] },
+      { text: "Done." },
+    ));
+    assertEquals((await turn.outcome()).kind, "completed");
+    const outputs = golden(turn.events).filter(([name]) => name === "output_item.done");
+    return { own, outputs: outputs.map(([, , , output]) => String(output).trim()) };
+  };
+  const spared = await said({});
+  assertEquals(spared.own?.endsWith("/no-roots.pem"), Deno.build.os === "linux");
+  assertEquals(spared.outputs[0], "unset");
+  const served = await said({ test: stdioServer() });
+  assertEquals([served.own, ...served.outputs], [undefined, "unset", "unset"]);
+  const chosen = await said({ test: stdioServer() }, { SSL_CERT_FILE: ROOTS });
+  assertEquals([chosen.own, ...chosen.outputs], [ROOTS, ROOTS, ROOTS]);
+});
+
+/** Where Debian has the certificates of the system. */
+const ROOTS = "/etc/ssl/certs/ca-certificates.crt";
 
 const CONFIG = `model_provider = "mine"
 [model_providers.mine]

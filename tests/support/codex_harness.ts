@@ -161,7 +161,9 @@ export class CodexHarness {
     env: Record<string, string> = {},
   ): Promise<AgentProcess> {
     await this.#process?.stop();
-    return this.#process = codex.start(await this.plan(), {
+    const plan = await this.plan();
+    for (const { path, text } of plan.files) await Deno.writeTextFile(path, text, { mode: 0o600 });
+    return this.#process = codex.start(plan, {
       launch,
       binary: await codexBinary(),
       cwd: this.workdir,

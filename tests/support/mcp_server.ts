@@ -2,7 +2,7 @@
  * A small MCP server over standard input and output when it is run as a program, or over HTTP on 127.0.0.1.
  *
  * Its tools: `echo` and `fail` answer with the text they are given; `say` with exactly that text; `long`
- * with `units` letters; `wait` when `go` was called, so that two calls end in a known order.
+ * with `units` letters; `variable` with one of its environment; `wait` when `go` was called, so that two calls end in a known order.
  */
 interface Call {
   readonly id?: number | string;
@@ -13,7 +13,7 @@ interface Call {
   };
 }
 
-const TOOLS = ["echo", "fail", "say", "long", "wait", "go"].map((name) => ({
+const TOOLS = ["echo", "fail", "say", "long", "variable", "wait", "go"].map((name) => ({
   name,
   description: `Does ${name}`,
   inputSchema: {
@@ -37,6 +37,8 @@ async function outputOf({ name, arguments: given }: NonNullable<Call["params"]>)
       return text;
     case "long":
       return "x".repeat(given?.units ?? 0);
+    case "variable":
+      return Deno.env.get(text) ?? "unset";
     case "wait":
       await gate.promise;
       return `waited ${text}`;

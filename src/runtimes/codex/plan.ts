@@ -14,6 +14,7 @@ import { usesOwnLogin } from "./agent.ts";
 import { applyProxy, baseEnvironment, sharedHome } from "./environment.ts";
 import type { SharedHome } from "./home.ts";
 import { mcpServers } from "./mcp.ts";
+import { ROOTS_VARIABLE, withoutRoots } from "./no_roots.ts";
 import { overrideArgs, type TomlValue } from "./overrides.ts";
 import { KEY_VARIABLE, managedProvider, personalProvider } from "./provider.ts";
 import { objectOf, turnSettings } from "./settings.ts";
@@ -45,11 +46,13 @@ const QUIET: readonly (readonly [string, TomlValue])[] = [
   ["features.apps", false],
 ];
 
-/** Commands get the environment without the key; a snapshot of the shell would bring it back. */
-const KEYLESS_COMMANDS: readonly (readonly [string, TomlValue])[] = [
-  ["shell_environment_policy.exclude", [KEY_VARIABLE]],
-  ["features.shell_snapshot", false],
-];
+/** Commands get the environment without these variables; a snapshot of the shell would bring them back. */
+function commandsWithout(variables: readonly string[]): [string, TomlValue][] {
+  return [
+    ["shell_environment_policy.exclude", [...variables]],
+    ["features.shell_snapshot", false],
+  ];
+}
 
 /** Makes the plan for a request. `inherited` is the executor's own environment. */
 export async function buildPlan(
@@ -66,6 +69,11 @@ export async function buildPlan(
     : await managedProvider(request, facts, env, inherited);
   // Behind what the forwarder itself goes through.
   const proxies = facts.forward ? hideProxies(env, facts.forward) : [];
+  const servers = mcpServers(request);
+  // A home of the owner may name further servers.
+  const roots = provider.url !== null && facts.configDir !== null
+    ? withoutRoots(env, [{ url: provider.url }, ...Object.values(servers)], facts.stateDir)
+    : null;
   const overrides: (readonly [string, TomlValue])[] = [
     ...QUIET,
     // Codex would delete a login of the owner that is of another kind.
@@ -73,9 +81,8 @@ export async function buildPlan(
     ...provider.overrides,
     // Commands must carry the mark whatever the owner's configuration lets them inherit.
     [`shell_environment_policy.set.${MARK_VARIABLE}`, facts.mark],
-    ...(ownLogin ? [] : KEYLESS_COMMANDS),
+    ...(ownLogin ? [] : commandsWithout([KEY_VARIABLE, ...(roots ? [ROOTS_VARIABLE] : [])])),
   ];
-  const servers = mcpServers(request);
   const instructions = instructionsOf(request);
   const thread = {
     approvalPolicy: "never",
@@ -96,7 +103,7 @@ export async function buildPlan(
   return {
     args: [...(model === null ? [] : overrideArgs([["model", model]])), ...args, "app-server"],
     env,
-    files: [],
+    files: roots ? [roots] : [],
     secrets: secretsOfEnvironment(env, [
       ...provider.secrets,
       ...serverSecrets(servers),

@@ -147,6 +147,37 @@ Deno.test("buildPlan() keeps a model on this machine away from the owner's proxy
   assertEquals([far.env["NO_PROXY"], far.env["no_proxy"]], [undefined, "mine"]);
 });
 
+Deno.test("buildPlan() spares Codex the system's certificates where all it talks to is plain and near", async () => {
+  const near = { base_url: "http://127.0.0.1:5/v1" };
+  const spared = async (
+    model: Record<string, unknown>,
+    servers: Record<string, unknown> = {},
+    circumstances: Circumstances = {},
+  ) => {
+    const { args, env, files } = await plan(
+      model,
+      { bot: [{ mcp_servers: servers }] },
+      circumstances,
+    );
+    const found = env["SSL_CERT_FILE"] === "/s/no-roots.pem";
+    assertEquals(files.map(({ path }) => path), found ? ["/s/no-roots.pem"] : []);
+    const excluded = overrides(args)["shell_environment_policy.exclude"] ?? "";
+    assertEquals(excluded.includes("SSL_CERT_FILE"), found);
+    return found;
+  };
+  const linux = Deno.build.os === "linux";
+  assertEquals(await spared(near), linux);
+  assertEquals(await spared(near, { s: { url: "http://localhost:9/mcp" } }), linux);
+  assertEquals(await spared(near, { s: { command: "x" } }), false);
+  assertEquals(await spared({}), false);
+  assertEquals(await spared(near, { s: { url: "https://localhost/mcp" } }), false);
+  assertEquals(await spared(near, { s: { url: "http://mcp.example.com" } }), false);
+  assertEquals(await spared(near, {}, { facts: { configDir: null } }), false);
+  for (const name of ["SSL_CERT_FILE", "SSL_CERT_DIR", "CODEX_CA_CERTIFICATE"]) {
+    assertEquals(await spared(near, {}, { inherited: { [name]: "/mine" } }), false);
+  }
+});
+
 Deno.test("buildPlan() gives equal fingerprints to requests that differ in their turn only", async () => {
   const a = await plan({ model_id: "one", reasoning: "low" }, { prompt: "a" });
   const b = await plan({ model_id: "two", reasoning: "high" }, { prompt: "b" });

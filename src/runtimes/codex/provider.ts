@@ -18,6 +18,8 @@ const DEFAULT_PROVIDER = "wecode-openai";
 export interface Provider {
   /** Null: the owner's. */
   readonly id: string | null;
+  /** Where Codex sends its requests; null: the owner's configuration says. */
+  readonly url: string | null;
   /** For the command line; nothing secret. */
   readonly overrides: readonly (readonly [string, TomlValue])[];
   /** For the thread's configuration, which no process list shows. */
@@ -32,6 +34,7 @@ export function personalProvider(request: ExecuteRequest, inherited: Env): Provi
   const headers = headersOf(request);
   return {
     id,
+    url: null,
     overrides: id ? [["model_provider", id]] : [],
     config: id && headers.length > 0 ? headerConfig(id, headers) : {},
     secrets: headers.filter(([n, v]) => isSecretHeader(n, v)).map(([, value]) => value),
@@ -71,6 +74,7 @@ export async function managedProvider(
   const name = textAt(config, "provider_name") || textAt(config, "display_name") || "wecode openai";
   return {
     id,
+    url,
     overrides: [
       ["model_provider", id],
       [`${table}.name`, name],
