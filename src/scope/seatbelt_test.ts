@@ -80,7 +80,8 @@ for (const name of ["agent", "host", "command", "strict"]) {
     const box = realBoxes()[name];
     assert(box);
     // Where Deno itself lies differs from machine to machine.
-    const denyWrite = box.denyWrite.filter((path) => path !== Deno.execPath());
+    const deno = MAC.realPath(Deno.execPath());
+    const denyWrite = box.denyWrite.filter((path) => path !== deno);
     const profile = renderSeatbelt({ ...box, denyWrite });
     const file = fromFileUrl(new URL(`golden/${name}.sb`, import.meta.url));
     if (Deno.env.get("UPDATE_GOLDEN")) Deno.writeTextFileSync(file, profile);
