@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { browserReason, startBrowser } from "../support/browser.ts";
 import { codexBinary } from "../support/codex_cli.ts";
 import { StubRun } from "../support/hub_fixture.ts";
-import { sendFrom, shot, unchecked, withPage } from "../support/hub_page.ts";
+import { online, sendFrom, shot, unchecked, withPage } from "../support/hub_page.ts";
 import { guardedTest } from "../support/require.ts";
 import { createWorld } from "../support/world.ts";
 import { LONG } from "./fixture.ts";
@@ -140,6 +140,7 @@ guardedTest({
     await page.getByTestId("demo-banner").waitFor();
     // There is nothing to choose from.
     assertEquals(await page.getByTestId("model-choose").count(), 0);
+    await online(page);
     const input = page.getByTestId("composer-input");
     await input.fill("create hello.txt with a greeting, then show it");
     await input.press("Enter");

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { assert, assertEquals } from "../support/assert.ts";
 import { browserReason, type Page, startBrowser } from "../support/browser.ts";
 import { StubRun } from "../support/hub_fixture.ts";
-import { shot, unchecked, withPage } from "../support/hub_page.ts";
+import { shot, signIn, unchecked, withPage } from "../support/hub_page.ts";
 import { callTool, say, script } from "../support/model.ts";
 import { png } from "../support/picture.ts";
 import { guardedTest } from "../support/require.ts";
@@ -184,10 +184,8 @@ guardedTest({
     withHub(async ({ hub, model, codex, password, world }) => {
       await using browser = await startBrowser({ stepMs: LONG });
       const page = await browser.open(hub.url);
-      await page.getByTestId("password").fill(password);
-      await page.getByTestId("sign-in-submit").click();
+      await signIn(page, password);
       const input = page.getByTestId("composer-input");
-      await input.waitFor();
       const picture = png(32);
       const base64 = Buffer.from(picture).toString("base64");
       const attach = async () => {

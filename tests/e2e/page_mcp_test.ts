@@ -1,7 +1,7 @@
 /** MCP servers from the page's settings to the agents: real Chromium, device and CLIs. */
 import { assert, assertEquals } from "../support/assert.ts";
 import { browserReason, startBrowser } from "../support/browser.ts";
-import { shot, unchecked, withPage } from "../support/hub_page.ts";
+import { shot, signIn, unchecked, withPage } from "../support/hub_page.ts";
 import { HttpMcpServer, stdioServer } from "../support/mcp_server.ts";
 import { callTool, say, script } from "../support/model.ts";
 import { guardedTest } from "../support/require.ts";
@@ -84,8 +84,7 @@ guardedTest({
       await using remote = new HttpMcpServer();
       await using browser = await startBrowser({ stepMs: LONG });
       const page = await browser.open(hub.url);
-      await page.getByTestId("password").fill(password);
-      await page.getByTestId("sign-in-submit").click();
+      await signIn(page, password);
       await page.getByTestId("settings-open").click();
       await page.getByTestId("settings-tab-mcp").click();
       await page.getByTestId("mcp-add").click();

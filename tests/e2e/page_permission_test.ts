@@ -1,21 +1,16 @@
 /** The agent asks, the person answers in the page: real Chromium, the real device, the real Claude CLI. */
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { browserReason, type Page, startBrowser } from "../support/browser.ts";
+import { signIn } from "../support/hub_page.ts";
 import { callTool, say, script } from "../support/model.ts";
 import { guardedTest } from "../support/require.ts";
 import { LONG, until, workdirOf } from "./fixture.ts";
-import { type HubFixture, withHub } from "./hub_fixture.ts";
+import { withHub } from "./hub_fixture.ts";
 
 const SHOTS = Deno.env.get("WEGENT_TEST_SHOTS");
 
 async function shot(page: Page, name: string): Promise<void> {
   if (SHOTS) await page.screenshot({ path: `${SHOTS}/${name}.png` });
-}
-
-async function signIn(page: Page, { password }: HubFixture): Promise<void> {
-  await page.getByTestId("password").fill(password);
-  await page.getByTestId("sign-in-submit").click();
-  await page.locator('[data-status="online"]').first().waitFor();
 }
 
 async function begin(page: Page, ...steps: Parameters<typeof script>): Promise<void> {
@@ -48,7 +43,7 @@ guardedTest({
       const { world, model, hub } = fixture;
       await using browser = await startBrowser({ stepMs: LONG });
       const page = await browser.open(hub.url);
-      await signIn(page, fixture);
+      await signIn(page, fixture.password);
       await page.getByTestId("permission-mode").selectOption("ask");
       await begin(page, bash("touch one"), bash("touch two"), bash("touch two"), say("all done"));
 
@@ -137,9 +132,7 @@ guardedTest({
         viewport: { width: 375, height: 740 },
       });
       const page = await browser.open(hub.url);
-      await page.getByTestId("password").fill(fixture.password);
-      await page.getByTestId("sign-in-submit").click();
-      await page.getByTestId("composer-input").waitFor();
+      await signIn(page, fixture.password);
       const option = (label: string) => ({ label, description: `This is ${label.toLowerCase()}` });
       await begin(
         page,

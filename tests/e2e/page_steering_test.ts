@@ -3,12 +3,12 @@ import { Buffer } from "node:buffer";
 import { assert, assertEquals } from "../support/assert.ts";
 import { browserReason, type Page, startBrowser } from "../support/browser.ts";
 import { StubRun, until, type Wire } from "../support/hub_fixture.ts";
-import { sendFrom, shot, unchecked, withPage } from "../support/hub_page.ts";
+import { sendFrom, shot, signIn, unchecked, withPage } from "../support/hub_page.ts";
 import { callTool, say, script } from "../support/model.ts";
 import { guardedTest } from "../support/require.ts";
 import { script as codexScript } from "../support/responses_model.ts";
 import { LONG } from "./fixture.ts";
-import { type HubFixture, withHub } from "./hub_fixture.ts";
+import { withHub } from "./hub_fixture.ts";
 
 /** What the last answer consists of, from top to bottom. */
 async function story(page: Page): Promise<string[]> {
@@ -117,12 +117,6 @@ guardedTest({
     }, { viewport: { width: 375, height: 740 } }),
 });
 
-async function signedIn(page: Page, { password }: HubFixture): Promise<void> {
-  await page.getByTestId("password").fill(password);
-  await page.getByTestId("sign-in-submit").click();
-  await page.getByTestId("composer-input").waitFor();
-}
-
 guardedTest({
   name: "page: Claude and Codex read what is said while they work",
   needs: browserReason,
@@ -132,7 +126,7 @@ guardedTest({
       const { hub, model, codex } = fixture;
       await using browser = await startBrowser({ stepMs: LONG });
       const page = await browser.open(hub.url);
-      await signedIn(page, fixture);
+      await signIn(page, fixture.password);
       const input = page.getByTestId("composer-input");
       const begin = async (text: string) => {
         await input.fill(text);

@@ -33,9 +33,21 @@ export async function withPage(
   const device = await hub.device(key, "dev-1");
   await device.register(register);
   const page = await browser.open(hub.server.core.issueLoginLink());
-  await page.getByTestId("composer-input").waitFor();
+  await online(page);
   await test({ hub, browser, device, page, token });
   assertEquals(browser.messages.filter((m) => m.startsWith("uncaught")), []);
+}
+
+/** Signs the administrator in, and waits for a device: until there is one, Enter sends nothing. */
+export async function signIn(page: Page, password: string): Promise<void> {
+  await page.getByTestId("password").fill(password);
+  await page.getByTestId("sign-in-submit").click();
+  await online(page);
+}
+
+/** Waits for a device; on a phone its lamp is not in sight. */
+export async function online(page: Page): Promise<void> {
+  await page.locator('[data-status="online"]').first().waitFor({ state: "attached" });
 }
 
 /** Writes and sends a message; gives the device's request. */
