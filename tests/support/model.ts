@@ -86,7 +86,7 @@ export interface LoopbackModel {
 }
 
 /** Time for the client to read what was sent before a reset, in milliseconds. */
-const CUT_GRACE_MS = 50;
+const CUT_GRACE_MS = 250;
 
 /** Options of {@link startModel}. */
 export interface ModelOptions {

@@ -49,7 +49,7 @@ export interface LoggedRequest {
 }
 
 /** Time for the client to read what was sent before a reset, in milliseconds. */
-const CUT_GRACE_MS = 50;
+const CUT_GRACE_MS = 250;
 
 /** A running model. */
 export class ResponsesModel {
