@@ -1,7 +1,7 @@
 /** Running the daemon in this process: signals, the agent's CLI, restart by replacing the process. */
 import type { Settings } from "../config/mod.ts";
 import { execve } from "../platform/libc.ts";
-import { AppError, EXIT, type Logger, selfCommand } from "../platform/mod.ts";
+import { AppError, exists, EXIT, type Logger, selfCommand } from "../platform/mod.ts";
 import { agentOf, type RuntimeName } from "../runtimes/mod.ts";
 import { configuredPath, ensureProgram } from "../runtimes/shared/mod.ts";
 import { type DaemonEnd, Supervisor } from "../supervisor/mod.ts";
@@ -71,21 +71,11 @@ export function agentFinder(settings: Settings, log: Logger): AgentFinder {
     if (onNote) notes.listen(runtime, onNote);
     try {
       const path = await (found.get(runtime) ?? look(runtime));
-      return await isThere(path) ? path : await look(runtime);
+      return exists(path, { followLinks: true }) ? path : await look(runtime);
     } finally {
       if (onNote) notes.forget(runtime, onNote);
     }
   };
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 async function findAgent(

@@ -10,7 +10,7 @@ import {
   usableRoots,
   writeConfigFile,
 } from "../config/mod.ts";
-import { AppError, EXIT } from "../platform/mod.ts";
+import { AppError, exists, EXIT } from "../platform/mod.ts";
 import { resolve } from "../platform/std/path.ts";
 import { askDaemon } from "../supervisor/mod.ts";
 import { whyNoRoot } from "../workdir/mod.ts";
@@ -38,6 +38,8 @@ const USAGE: Usage = {
   ],
 };
 
+const EXPECTED = 'Expected "list", or "add", "remove", "trust" or "untrust" and a path';
+
 const reloadReply = z.looseObject({ from_environment: z.boolean() });
 
 export default async function roots(args: string[]): Promise<number> {
@@ -50,10 +52,7 @@ export default async function roots(args: string[]): Promise<number> {
   else if (action === "remove" && path) await remove(sources, path);
   else if (action === "trust" && path) await trust(sources, path, true);
   else if (action === "untrust" && path) await trust(sources, path, false);
-  else {throw usageError(
-      USAGE,
-      'Expected "list", or "add", "remove", "trust" or "untrust" and a path',
-    );}
+  else throw usageError(USAGE, EXPECTED);
   return EXIT.ok;
 }
 
@@ -95,7 +94,9 @@ async function add(sources: ConfigSources, given: string): Promise<void> {
   if (settings.allowedRoots.includes(usable!)) return print(`${usable} is allowed already`);
   await change(sources, (listed) => [...listed, root]);
   print(`Added ${usable}`);
-  if (!exists(usable!)) note("It does not exist yet; sessions can use it as soon as it does");
+  if (!exists(usable!, { followLinks: true })) {
+    note("It does not exist yet; sessions can use it as soon as it does");
+  }
   await tellDevice(settings, sources);
 }
 
@@ -161,16 +162,6 @@ async function tellDevice(settings: Settings, sources: ConfigSources): Promise<v
     if (sources.env["LOCAL_WORKDIR_ALLOWED_ROOTS"]?.trim()) {
       note("LOCAL_WORKDIR_ALLOWED_ROOTS is set and hides the roots of the file");
     }
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
 

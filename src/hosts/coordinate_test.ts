@@ -1,4 +1,5 @@
 /** Coordinate mode with the real CLI. */
+import { exists } from "../platform/mod.ts";
 import { HostHarness, terminalsOf, textOf } from "../../tests/support/host_harness.ts";
 import { assert, assertEquals } from "../../tests/support/assert.ts";
 import { callTool, say, script, startModel } from "../../tests/support/model.ts";
@@ -35,13 +36,3 @@ Deno.test("in coordinate mode the first bot calls the others, and nothing is wri
   assertEquals((done?.d["item"] as { status?: string } | undefined)?.status, "completed");
   assert(!exists(`${host.workdir}/.claude/agents`));
 });
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}

@@ -1,5 +1,5 @@
 /** What happens to a session's directory before a turn: repository, attachments, our own state in it. */
-import { ensurePrivateDir, removeIfExists, writeFileAtomic } from "../platform/mod.ts";
+import { ensurePrivateDir, exists, removeIfExists, writeFileAtomic } from "../platform/mod.ts";
 import { join } from "../platform/std/path.ts";
 import type { ExecuteRequest } from "../protocol/mod.ts";
 import { agentOf } from "../runtimes/mod.ts";
@@ -194,14 +194,4 @@ async function gitFacts(
 
 function textOf(value: unknown): string | null {
   return typeof value === "string" || typeof value === "number" ? String(value) : null;
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

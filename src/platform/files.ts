@@ -58,6 +58,22 @@ export function ensurePrivateDir(path: string): void {
   }
 }
 
+/**
+ * True when something lies at `path`. A link counts, wherever it leads.
+ *
+ * @param options.followLinks What a link leads to counts instead. @default false
+ */
+export function exists(path: string, options: { followLinks?: boolean } = {}): boolean {
+  try {
+    if (options.followLinks) Deno.statSync(path);
+    else Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
 /** Removes a file or tree; a missing one is no error. */
 export function removeIfExists(
   path: string,

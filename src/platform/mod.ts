@@ -1,7 +1,13 @@
 /** What differs by operating system, and the few things everything else needs. */
 export { AppError, errorText, EXIT, toAppError } from "./errors.ts";
 export type { AppErrorOptions, ErrorShape } from "./errors.ts";
-export { ensurePrivateDir, readTextIfExists, removeIfExists, writeFileAtomic } from "./files.ts";
+export {
+  ensurePrivateDir,
+  exists,
+  readTextIfExists,
+  removeIfExists,
+  writeFileAtomic,
+} from "./files.ts";
 export type { WriteOptions } from "./files.ts";
 export { directoryUsable, makeDirectories } from "./directories.ts";
 export { defaultDeviceName, deriveDeviceId } from "./identity.ts";

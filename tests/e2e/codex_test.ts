@@ -1,9 +1,10 @@
 /** Turns of Codex through the whole device, with the real CLI and a loopback Responses API. */
+import { exists } from "../../src/platform/mod.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { codexBinary } from "../support/codex_cli.ts";
 import { ResponsesModel, script } from "../support/responses_model.ts";
 import { type DeviceFixture, LONG, until, withDevice } from "./fixture.ts";
-import { exists, turnIn } from "./workdir_turn.ts";
+import { turnIn } from "./workdir_turn.ts";
 
 const KEY = "sk-codex-0123456789abcdef";
 

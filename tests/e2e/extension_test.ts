@@ -1,4 +1,5 @@
 /** `device:run_extension`: scripts of a task's skills, off unless the owner allows them. */
+import { exists } from "../../src/platform/mod.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { say, script } from "../support/model.ts";
 import { type DeviceFixture, LONG, withDevice, workdirOf } from "./fixture.ts";
@@ -115,13 +116,3 @@ Deno.test("run_extension keeps scripts in their skill and in the task's box", ()
     const state = `${world.executorHome}/state/extensions`;
     assertEquals([...Deno.readDirSync(state)], []);
   }));
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}

@@ -1,8 +1,9 @@
 /** What turns changed, instruction files and the owner's script, through a device with the real CLI. */
+import { exists } from "../../src/platform/mod.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { callTool, say, script, type Step } from "../support/model.ts";
 import { type DeviceFixture, LONG, withDevice, workdirOf } from "./fixture.ts";
-import { exists, turnIn } from "./workdir_turn.ts";
+import { turnIn } from "./workdir_turn.ts";
 
 interface Told {
   readonly files: readonly Record<string, unknown>[];

@@ -1,9 +1,10 @@
 /** Agents that wait for the next task of a known directory. */
+import { exists } from "../../src/platform/mod.ts";
 import { assert, assertEquals, assertNotEquals } from "../support/assert.ts";
 import { say, script } from "../support/model.ts";
 import { environmentOf } from "../support/processes.ts";
 import { agentPids, type DeviceFixture, LONG, until, withDevice } from "./fixture.ts";
-import { exists, turnIn } from "./workdir_turn.ts";
+import { turnIn } from "./workdir_turn.ts";
 
 const PREWARM = { LOCAL_WORKDIR_ALLOWED_ROOTS: "~/Projects", WEGENT_EXECUTOR_PREWARM: "1" };
 const IN_A = { workdir: "~/Projects/A", workdir_policy: "existing" };

@@ -1,4 +1,5 @@
 /** The MCP servers a repository brings along are started only where its owner trusts the directory. */
+import { exists } from "../../src/platform/mod.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { stdioServer } from "../support/mcp_server.ts";
 import { say, script } from "../support/model.ts";
@@ -55,13 +56,3 @@ Deno.test("a trusted .mcp.json that cannot be read is told and hinders nothing",
     assertEquals(turn.status, "COMPLETED", turn.error);
     assertStringIncludes(turn.notices, "The MCP servers of .mcp.json are left out");
   }));
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}

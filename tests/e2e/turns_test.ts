@@ -1,4 +1,5 @@
 /** Turns on a device, with the real Claude CLI. */
+import { exists } from "../../src/platform/mod.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { callTool, say, script } from "../support/model.ts";
 import { poll } from "../support/waiting.ts";
@@ -76,7 +77,7 @@ Deno.test("cancel in a tool leaves none of its processes, not even one that made
     const turn = request(script(callTool("Bash", { command, description: "d" }), say("never")));
     backend.execute(turn);
     const started = `${workdirOf(world, turn.task_id)}/started`;
-    await until(() => exists(started), "the tool's start");
+    await until(() => exists(started, { followLinks: true }), "the tool's start");
     assert(markedPids(world).length >= 2);
     backend.cancel({ taskId: turn.task_id, subtaskId: turn.subtask_id });
     const done = await backend.waitTerminal(turn.subtask_id, LONG);
@@ -154,16 +155,6 @@ Deno.test("close-session ends a running turn as incomplete and the agent with it
     assertEquals(done.terminals.map((t) => t.event), ["response.incomplete"]);
     await until(() => markedPids(world).length === 0, "no process of the agent");
   }));
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
 
 Deno.test("a task right after its close-session runs, in a session of its own", () =>
   withDevice({}, async ({ backend, request }) => {

@@ -1,8 +1,9 @@
 /** Repositories, attachments and worktrees of sessions, through a device with the real Claude CLI. */
+import { exists } from "../../src/platform/mod.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { gitOk, GitServer } from "../support/git_server.ts";
 import { type DeviceFixture, LONG, until, withDevice, workdirOf } from "./fixture.ts";
-import { exists, running, turnIn } from "./workdir_turn.ts";
+import { running, turnIn } from "./workdir_turn.ts";
 
 const TOKEN = "glpat-0123456789abcdefghij";
 

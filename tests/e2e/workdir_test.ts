@@ -1,8 +1,9 @@
 /** Sessions in directories their users chose, on a device with the real Claude CLI. */
+import { exists } from "../../src/platform/mod.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { say, script } from "../support/model.ts";
 import { agentPids, type DeviceFixture, LONG, until, withDevice, workdirOf } from "./fixture.ts";
-import { exists, running, turnIn, WHERE } from "./workdir_turn.ts";
+import { running, turnIn, WHERE } from "./workdir_turn.ts";
 
 /** Everything about a tree that a write would change. */
 function snapshot(dir: string): string {

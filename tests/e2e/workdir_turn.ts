@@ -51,12 +51,3 @@ export async function turnIn(
 }
 
 /** True when something is at `path`, a dangling link too. */
-export function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}

@@ -1,5 +1,5 @@
 /** What is done to a turn that runs. */
-import { exists } from "../e2e/workdir_turn.ts";
+import { exists } from "../../src/platform/mod.ts";
 import { until } from "../e2e/fixture.ts";
 import { agentsOf, type Cue, type LiveTurn } from "./stage.ts";
 

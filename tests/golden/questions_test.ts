@@ -2,10 +2,10 @@
  * Questions to the person, as our own hub puts them: the server numbers events, and the request says that it
  * may be asked. The stub backend stands in for the hub and answers as it does, with `task:answer`.
  */
+import { exists } from "../../src/platform/mod.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { callTool, say, script as claude } from "../support/model.ts";
 import { script as codex } from "../support/responses_model.ts";
-import { exists } from "../e2e/workdir_turn.ts";
 import { LONG } from "../e2e/fixture.ts";
 import { type Cast, type Cue, type LiveTurn, Stage } from "./stage.ts";
 

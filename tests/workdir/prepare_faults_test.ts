@@ -1,4 +1,5 @@
 /** Preparations that are killed or run out of disk: a whole checkout or none, never half of one. */
+import { exists } from "../../src/platform/mod.ts";
 import { SmallDisk, smallDiskReason } from "../support/full_disk.ts";
 import { gitOk, GitServer } from "../support/git_server.ts";
 import { assert, assertEquals } from "../support/assert.ts";
@@ -39,16 +40,6 @@ async function killed(shop: Workshop, child: Deno.ChildProcess): Promise<string[
     await poll(() => !alive(pid), 20_000, "the end of the orphaned git");
   }
   return left;
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 async function assertWhole(shop: Workshop, files: number): Promise<void> {

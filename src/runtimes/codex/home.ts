@@ -4,7 +4,7 @@
  * appear, for what lies there runs unsandboxed later. So each session has a directory of its own, with
  * links to what is the owner's.
  */
-import { AppError, errorText } from "../../platform/mod.ts";
+import { AppError, errorText, exists } from "../../platform/mod.ts";
 import { join } from "../../platform/std/path.ts";
 
 /** What Codex is to find as its owner has it; conversations too, so that both can go on with them. */
@@ -52,7 +52,7 @@ export function linkHome({ dir, owner }: SharedHome): void {
 }
 
 function link(target: string, path: string): void {
-  const wanted = exists(target);
+  const wanted = exists(target, { followLinks: true });
   if (wanted && linkAt(path) === target) return;
   remove(path);
   if (wanted) Deno.symlinkSync(target, path);
@@ -74,16 +74,6 @@ function remove(path: string): void {
     Deno.removeSync(path, { recursive: true });
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
 

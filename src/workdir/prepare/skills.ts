@@ -3,7 +3,7 @@
  * starts. What is there already stays as it is; a skill that cannot be had is a note and no error.
  */
 import * as z from "zod";
-import { errorText, removeIfExists } from "../../platform/mod.ts";
+import { errorText, exists, removeIfExists } from "../../platform/mod.ts";
 import { join } from "../../platform/std/path.ts";
 import type { ExecuteRequest } from "../../protocol/mod.ts";
 
@@ -189,15 +189,5 @@ async function install(
     Deno.renameSync(temp, join(skillsDir, name));
   } finally {
     removeIfExists(temp, { recursive: true });
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
