@@ -276,19 +276,14 @@ type Set = (part: Partial<ServerForm>) => void;
 function CommandFields({ form, set }: { form: ServerForm; set: Set }) {
   return (
     <>
-      <label>
-        Command
-        <input
-          data-testid="mcp-command"
-          value={form.command}
-          placeholder="npx"
-          maxLength={4096}
-          spellcheck={false}
-          autocapitalize="none"
-          required
-          onInput={(event) => set({ command: event.currentTarget.value })}
-        />
-      </label>
+      <Entry
+        label="Command"
+        testid="mcp-command"
+        placeholder="npx"
+        maxLength={4096}
+        value={form.command}
+        onInput={(command) => set({ command })}
+      />
       <Lines
         label="Arguments"
         testid="mcp-args"
@@ -310,19 +305,14 @@ function CommandFields({ form, set }: { form: ServerForm; set: Set }) {
 function AddressFields({ form, set }: { form: ServerForm; set: Set }) {
   return (
     <>
-      <label>
-        URL
-        <input
-          data-testid="mcp-url"
-          value={form.url}
-          placeholder="https://…/mcp"
-          maxLength={2048}
-          spellcheck={false}
-          autocapitalize="none"
-          required
-          onInput={(event) => set({ url: event.currentTarget.value })}
-        />
-      </label>
+      <Entry
+        label="URL"
+        testid="mcp-url"
+        placeholder="https://…/mcp"
+        maxLength={2048}
+        value={form.url}
+        onInput={(url) => set({ url })}
+      />
       <Lines
         label="Headers"
         testid="mcp-headers"
@@ -334,13 +324,33 @@ function AddressFields({ form, set }: { form: ServerForm; set: Set }) {
   );
 }
 
-function Lines({ label, testid, placeholder, value, onInput }: {
-  label: string;
-  testid: string;
-  placeholder: string;
-  value: string;
-  onInput: (text: string) => void;
-}) {
+interface EntryProps {
+  readonly label: string;
+  readonly testid: string;
+  readonly placeholder: string;
+  readonly value: string;
+  readonly onInput: (text: string) => void;
+}
+
+/** A line that must not be empty. */
+function Entry({ label, testid, onInput, ...input }: EntryProps & { readonly maxLength: number }) {
+  return (
+    <label>
+      {label}
+      <input
+        {...input}
+        data-testid={testid}
+        spellcheck={false}
+        autocapitalize="none"
+        required
+        onInput={(event) => onInput(event.currentTarget.value)}
+      />
+    </label>
+  );
+}
+
+/** Any number of lines. */
+function Lines({ label, testid, placeholder, value, onInput }: EntryProps) {
   return (
     <label>
       <span>
